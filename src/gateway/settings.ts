@@ -1,0 +1,66 @@
+/** What a gateway process is told at its start: plain values, durations in milliseconds, sizes in bytes. 0 switches a limit off. */
+export interface GatewaySettings {
+  readonly host: string;
+  readonly port: number;
+  /** Unix socket to listen on instead of host and port; empty for none. */
+  readonly uds: string;
+  readonly reusePort: boolean;
+  /** PEM text, empty for clear text. */
+  readonly tlsCert: string;
+  readonly tlsKey: string;
+  readonly http2: boolean;
+  readonly http: HttpLimits;
+  readonly websocket: WebSocketSettings;
+  readonly admission: AdmissionSettings;
+  /** Addresses and networks (CIDR) whose forwarding headers are believed; "*" for all, "unix" for Unix sockets. */
+  readonly trustedProxies: readonly string[];
+  /** Window that each side of the worker protocol grants at first, in bytes. */
+  readonly window: number;
+  /** Host of the service in metrics and logs. */
+  readonly service: string;
+  readonly revision: string;
+  readonly accessLog: "off" | "text" | "json";
+}
+
+/** Limits of the HTTP fronts, with the status each is answered with. */
+export interface HttpLimits {
+  /** Bytes of the request line: 414. */
+  readonly requestLine: number;
+  /** Bytes of all headers together: 431. */
+  readonly headerBytes: number;
+  /** Number of headers: 431. */
+  readonly headerCount: number;
+  /** Bytes of a request body: 413. */
+  readonly bodyBytes: number;
+  /** From a request's first byte to the end of its head: 408. Also the TLS handshake. */
+  readonly headerTimeoutMs: number;
+  /** Without any progress while a body is expected and asked for: 408. */
+  readonly bodyTimeoutMs: number;
+  /** Without the client taking any byte of the response: the connection is cut. */
+  readonly sendTimeoutMs: number;
+  /** A kept-alive connection without a request. */
+  readonly idleTimeoutMs: number;
+  /** Unread request body that is read and dropped after an early response, before the connection is closed instead. */
+  readonly discardBytes: number;
+  /** Concurrent HTTP/2 streams of one connection. */
+  readonly http2Streams: number;
+}
+
+export interface WebSocketSettings {
+  /** Bytes of one message after decompression: close 1009. */
+  readonly maxMessage: number;
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
+  readonly deflate: boolean;
+}
+
+export interface AdmissionSettings {
+  /** Requests that may wait for a slot, over all gateways: beyond it 429. */
+  readonly lineDepth: number;
+  /** Longest wait in the line: then 503. */
+  readonly lineWaitMs: number;
+  /** Longest time from the arrival of the head to the end of the response head, wait included: then 504. 0: no limit. */
+  readonly timeoutMs: number;
+  /** Paths that pass by the line: they need no slot. */
+  readonly healthPaths: readonly string[];
+}

@@ -1,0 +1,69 @@
+/**
+ * The states of an instance. Drawn in src/instances/instance.ts, which also asserts the edges.
+ *
+ * - `starting`: the process is asked for, imports the app or runs lifespan startup
+ * - `ready`: takes requests
+ * - `draining`: takes no new requests, finishes those it has
+ * - `stopping`: runs lifespan shutdown, then exits
+ * - `stopped`: the process is gone and was meant to be
+ * - `failed`: the process is gone and was not meant to be, or never became ready
+ */
+export type InstanceState = "starting" | "ready" | "draining" | "stopping" | "stopped" | "failed";
+
+/** Where an instance came from. */
+export type InstanceOrigin = "fork" | "spawn";
+
+/** What `headrace ps` shows of one instance. Durations in milliseconds, sizes in bytes. */
+export interface InstanceReport {
+  readonly id: string;
+  readonly service: string;
+  readonly revision: string;
+  readonly state: InstanceState;
+  readonly pid: number;
+  readonly origin: InstanceOrigin;
+  readonly ageMs: number;
+  readonly inFlight: number;
+  readonly slots: number;
+  /** Requests whose app call has returned. */
+  readonly served: number;
+  /** Proportional set size where the machine tells it, else resident set size; 0 when unknown. */
+  readonly memoryBytes: number;
+  /** CPU time used since the start. */
+  readonly cpuMs: number;
+  /** Share of one core over the last sample, 0 .. n; 0 when unknown. */
+  readonly cpuShare: number;
+  /** Milliseconds by phase of its start: spawn or fork, boot, import, lifespan. */
+  readonly phases: Readonly<Record<string, number>>;
+}
+
+/** What `headrace ps` shows of one gateway process. */
+export interface GatewayReport {
+  readonly id: number;
+  readonly pid: number;
+  readonly state: "starting" | "ready" | "draining";
+  readonly ageMs: number;
+  readonly connections: number;
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly memoryBytes: number;
+  readonly cpuMs: number;
+}
+
+/** The answer of the admin API's `/v1/status`. */
+export interface StatusReport {
+  readonly version: string;
+  readonly service: string;
+  readonly revision: string;
+  readonly app: string;
+  readonly interface: string;
+  readonly url: string;
+  readonly pid: number;
+  readonly uptimeMs: number;
+  readonly ready: boolean;
+  /** Preload level that holds, and why it is not a higher one. */
+  readonly preload: { readonly level: "app" | "imports" | "off"; readonly reasons: readonly string[] };
+  readonly concurrency: number;
+  readonly line: { readonly waiting: number; readonly depth: number };
+  readonly gateways: readonly GatewayReport[];
+  readonly instances: readonly InstanceReport[];
+}
