@@ -1,0 +1,8 @@
+"""The ASGI app: headrace run website.asgi:application"""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "website.settings")
+application = get_asgi_application()
