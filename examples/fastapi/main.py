@@ -1,4 +1,4 @@
-"""A small shop in FastAPI: validation, a larger JSON answer, background work, lifespan state, server-sent events."""
+"""A small shop in FastAPI: validation, a 10 KB answer, background work, lifespan state and SSE."""
 
 import asyncio
 import contextlib
