@@ -1,5 +1,6 @@
 import type { ExchangeSide } from "../client.ts";
 import type { WebSocketSettings } from "../settings.ts";
+import type { Ticked, Ticker } from "../ticker.ts";
 import type { Transport, TransportUser } from "../transport.ts";
 import { closePayload, parseClose } from "./close.ts";
 import { type DeflateParams, MessageDeflater } from "./deflate.ts";
@@ -14,15 +15,14 @@ import {
   Opcode,
 } from "./frame.ts";
 import { Inbox } from "./inbox.ts";
-import { type KeepAlive, sharedKeepAlive } from "./keepalive.ts";
 
 export interface WebSocketOptions {
   readonly transport: Transport;
   readonly exchange: ExchangeSide;
   readonly settings: WebSocketSettings;
   readonly deflate: DeflateParams | null;
-  /** The clock that pings and time limits go by; the process's shared one by default. */
-  readonly keepAlive?: KeepAlive;
+  /** The clock that pings and time limits go by. */
+  readonly ticker: Ticker;
 }
 
 /** How long the client has to answer our close frame, in milliseconds. */
@@ -51,14 +51,14 @@ type State = "open" | "closing" | "closed";
  * `closed` is reported to the pipeline exactly once, when it is entered; afterwards the transport only empties
  * itself. Messages are passed on as far as {@link grant} allows; without credit the transport is paused.
  */
-export class WebSocketSession implements TransportUser {
+export class WebSocketSession implements TransportUser, Ticked {
   readonly #transport: Transport;
   readonly #exchange: ExchangeSide;
   readonly #settings: WebSocketSettings;
   readonly #decoder: FrameDecoder;
   readonly #inbox: Inbox;
   readonly #deflater: MessageDeflater | null;
-  readonly #keepAlive: KeepAlive;
+  readonly #ticker: Ticker;
   #state: State = "open";
   #credit = 0;
   #paused = false;
@@ -80,10 +80,10 @@ export class WebSocketSession implements TransportUser {
     this.#decoder = new FrameDecoder(settings.maxMessage, deflate !== null);
     this.#inbox = new Inbox(settings.maxMessage, deflate);
     this.#deflater = deflate === null ? null : new MessageDeflater(deflate);
-    this.#keepAlive = options.keepAlive ?? sharedKeepAlive();
-    this.#aliveAt = this.#keepAlive.now;
-    this.#pingAt = this.#keepAlive.now;
-    this.#keepAlive.add(this);
+    this.#ticker = options.ticker;
+    this.#ticker.join(this);
+    this.#aliveAt = this.#ticker.now;
+    this.#pingAt = this.#ticker.now;
   }
 
   get state(): State {
@@ -94,19 +94,19 @@ export class WebSocketSession implements TransportUser {
 
   data(chunk: Uint8Array): void {
     if (this.#state === "closed") return;
-    this.#aliveAt = this.#keepAlive.now;
+    this.#aliveAt = this.#ticker.now;
     this.#decoder.push(chunk);
     this.#pump();
   }
 
   sent(counted: number): void {
     if (this.#state === "closed") return;
-    this.#aliveAt = this.#keepAlive.now;
+    this.#aliveAt = this.#ticker.now;
     if (counted > 0) this.#exchange.sent(counted);
   }
 
   drained(): void {
-    this.#aliveAt = this.#keepAlive.now;
+    this.#aliveAt = this.#ticker.now;
     const payload = this.#pendingPong;
     if (payload === null || this.#state === "closed") return;
     this.#pendingPong = null;
@@ -169,14 +169,14 @@ export class WebSocketSession implements TransportUser {
   close(code: number, reason: string): void {
     if (this.#state !== "open") return;
     this.#enter("closing");
-    this.#closeAt = this.#keepAlive.now + CLOSE_TIMEOUT_MS;
+    this.#closeAt = this.#ticker.now + CLOSE_TIMEOUT_MS;
     this.#transport.write(controlFrame(Opcode.CLOSE, closePayload(code, reason)), 0);
     // What waits for credit will not be read any more, but the client's close frame stands behind it.
     this.#inbox.clear();
     this.#pump();
   }
 
-  /** Called by the keep-alive clock. */
+  /** Called by the ticker. */
   tick(now: number): void {
     if (this.#state === "closing") {
       if (now < this.#closeAt) return;
@@ -316,7 +316,7 @@ export class WebSocketSession implements TransportUser {
 
   #enterClosed(code: number, reason: string): void {
     this.#enter("closed");
-    this.#keepAlive.remove(this);
+    this.#ticker.leave(this);
     this.#inbox.close();
     this.#deflater?.close();
     this.#pendingPong = null;
