@@ -1,0 +1,26 @@
+/** Checks of single values. Each answers what would have been right, or null. Pure. */
+
+import { isIP } from "node:net";
+
+/** `KEY=VALUE` with a key that shells know how to set. */
+export function checkEnvEntry(entry: string): string | null {
+  return /^[A-Za-z_][A-Za-z0-9_]*=/.test(entry) && !entry.includes("\0") ? null : "KEY=VALUE";
+}
+
+/** An address, a network, `*` or `unix`. */
+export function checkProxy(entry: string): string | null {
+  if (entry === "*" || entry === "unix") return null;
+  const slash = entry.indexOf("/");
+  const version = isIP(slash === -1 ? entry : entry.slice(0, slash));
+  const bits = slash === -1 ? "0" : entry.slice(slash + 1);
+  const longest = version === 4 ? 32 : 128;
+  const valid = version !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= longest;
+  return valid ? null : "an IP address, a network such as 10.0.0.0/8, * or unix";
+}
+
+/** A path as it stands in a URL. */
+export function checkUrlPath(entry: string): string | null {
+  return /^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/.test(entry)
+    ? null
+    : "a path that begins with /, such as /healthz";
+}

@@ -1,0 +1,215 @@
+/**
+ * What an option is. Each is declared once, in options.ts, by one of the makers below; its flag, its environment variables, its
+ * default, its check, its line in the help and its row in docs/cli.md all come from that declaration.
+ */
+
+import { parseDuration, parseSize, writeDuration, writeSize } from "../base/units.ts";
+
+/** What reading one text gave: a value, or what would have been right ("a duration such as 30s"). */
+export type Reading<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly wanted: string };
+
+/** How an option is written on the command line. `toggle`: --x and --no-x; `value`: --x VALUE; `list`: --x VALUE, again and again. */
+export type OptionKind = "toggle" | "value" | "list";
+
+export interface Option<T> {
+  /** Long flag, without the dashes. */
+  readonly flag: string;
+  /** Short flag, one letter; empty for none. */
+  readonly short: string;
+  /** Environment variables that are read after HEADRACE_<FLAG>, first wins. */
+  readonly env: readonly string[];
+  readonly kind: OptionKind;
+  /** Stands for the value in the help: `PATH`, `on|off`. */
+  readonly placeholder: string;
+  readonly fallback: T;
+  /** The default as a user would write it; empty for none. */
+  readonly fallbackText: string;
+  readonly group: string;
+  /** One or two sentences. */
+  readonly doc: string;
+  /** Reads one occurrence. */
+  readonly read: (text: string) => Reading<T>;
+  /** Lists: puts one occurrence after those before it. */
+  readonly join: (before: T, next: T) => T;
+  /** Lists: whether one text may hold several entries with commas between. */
+  readonly commas: boolean;
+}
+
+/** What every maker takes. */
+export interface Basics {
+  readonly flag: string;
+  readonly short?: string;
+  readonly env?: readonly string[];
+  readonly group: string;
+  readonly doc: string;
+}
+
+/** The value type of an option. */
+export type ValueOf<O> = O extends Option<infer T> ? T : never;
+
+/** The environment variable of the product for a flag: `--line-depth` is `HEADRACE_LINE_DEPTH`. */
+export function ownVariable(flag: string): string {
+  return `HEADRACE_${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+function make<T>(
+  basics: Basics,
+  own: Pick<Option<T>, "placeholder" | "fallback" | "fallbackText" | "read"> & Partial<Option<T>>,
+): Option<T> {
+  return {
+    flag: basics.flag,
+    short: basics.short ?? "",
+    env: basics.env ?? [],
+    group: basics.group,
+    doc: basics.doc,
+    kind: "value",
+    join: (_before, next) => next,
+    commas: false,
+    ...own,
+  };
+}
+
+/** Any text; empty is not accepted, and stands for "not given" as the default. */
+export function text(basics: Basics & { placeholder: string; fallback?: string }): Option<string> {
+  const fallback = basics.fallback ?? "";
+  return make<string>(basics, {
+    placeholder: basics.placeholder,
+    fallback,
+    fallbackText: fallback,
+    read: (value) => (value === "" ? { ok: false, wanted: "a text that is not empty" } : { ok: true, value }),
+  });
+}
+
+/** On or off. */
+export function toggle(basics: Basics & { fallback: boolean }): Option<boolean> {
+  return make<boolean>(basics, {
+    kind: "toggle",
+    placeholder: "",
+    fallback: basics.fallback,
+    fallbackText: basics.fallback ? "on" : "off",
+    read(value) {
+      const word = value.toLowerCase();
+      if (["1", "true", "on", "yes"].includes(word)) return { ok: true, value: true };
+      if (["0", "false", "off", "no"].includes(word)) return { ok: true, value: false };
+      return { ok: false, wanted: "on or off" };
+    },
+  });
+}
+
+/** One of a few words. */
+export function choice<const C extends readonly string[]>(
+  basics: Basics & { choices: C; fallback: C[number] },
+): Option<C[number]> {
+  return make<C[number]>(basics, {
+    placeholder: basics.choices.join("|"),
+    fallback: basics.fallback,
+    fallbackText: basics.fallback,
+    read: (value) =>
+      basics.choices.includes(value) ? { ok: true, value } : { ok: false, wanted: oneOf(basics.choices) },
+  });
+}
+
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A whole number in a range. */
+export function integer(basics: Basics & Range & { fallback: number }): Option<number> {
+  return make<number>(basics, {
+    placeholder: "N",
+    fallback: basics.fallback,
+    fallbackText: String(basics.fallback),
+    read: (value) => readInteger(value, basics, ""),
+  });
+}
+
+/** A whole number in a range, or the word `auto`. */
+export function integerOrAuto(basics: Basics & Range): Option<number | "auto"> {
+  return make<number | "auto">(basics, {
+    placeholder: "N|auto",
+    fallback: "auto",
+    fallbackText: "auto",
+    read: (value) => (value === "auto" ? { ok: true, value } : readInteger(value, basics, ", or auto")),
+  });
+}
+
+function readInteger(value: string, range: Range, orElse: string): Reading<number> {
+  const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= range.min && number <= range.max) return { ok: true, value: number };
+  return { ok: false, wanted: `a whole number from ${range.min} to ${range.max}${orElse}` };
+}
+
+/** Longest time that timers can hold: about 24 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** A duration, in milliseconds. `fallback` and `min` as a user would write them. */
+export function duration(basics: Basics & { fallback: string; min?: string }): Option<number> {
+  const min = parseDuration(basics.min ?? "0") ?? 0;
+  const fallback = parseDuration(basics.fallback) ?? 0;
+  return make<number>(basics, {
+    placeholder: "DURATION",
+    fallback,
+    fallbackText: writeDuration(fallback),
+    read(value) {
+      const ms = parseDuration(value);
+      if (ms !== null && ms >= min && ms <= LONGEST_MS) return { ok: true, value: ms };
+      if (ms !== null && ms > LONGEST_MS) return { ok: false, wanted: "a duration of at most 24 days" };
+      if (ms !== null) return { ok: false, wanted: `a duration of at least ${writeDuration(min)}` };
+      return { ok: false, wanted: "a duration, such as 30s, 500ms or 5m (a bare number is seconds)" };
+    },
+  });
+}
+
+/** A size, in bytes. `fallback` and `min` as a user would write them. */
+export function size(basics: Basics & { fallback: string; min?: string; zero?: boolean }): Option<number> {
+  const min = parseSize(basics.min ?? "0") ?? 0;
+  const fallback = parseSize(basics.fallback) ?? 0;
+  return make<number>(basics, {
+    placeholder: "SIZE",
+    fallback,
+    fallbackText: writeSize(fallback),
+    read(value) {
+      const bytes = parseSize(value);
+      if (bytes !== null && (bytes >= min || (basics.zero === true && bytes === 0)))
+        return { ok: true, value: bytes };
+      if (bytes !== null) return { ok: false, wanted: `a size of at least ${writeSize(min)}` };
+      return { ok: false, wanted: "a size, such as 64KiB, 16Mi or 1GB (a bare number is bytes)" };
+    },
+  });
+}
+
+/** Several texts, each checked by `read` (which answers what would have been right, or null). */
+export function list(
+  basics: Basics & {
+    placeholder: string;
+    fallback?: readonly string[];
+    commas?: boolean;
+    check?: (entry: string) => string | null;
+  },
+): Option<readonly string[]> {
+  const fallback = basics.fallback ?? [];
+  return make<readonly string[]>(basics, {
+    kind: "list",
+    placeholder: basics.placeholder,
+    fallback,
+    fallbackText: fallback.join(","),
+    commas: basics.commas ?? true,
+    join: (before, next) => [...before, ...next],
+    read(value) {
+      const entries = basics.commas === false ? [value] : value.split(",").map((entry) => entry.trim());
+      for (const entry of entries) {
+        const wanted = entry === "" ? "a text that is not empty" : basics.check?.(entry);
+        if (typeof wanted === "string") return { ok: false, wanted };
+      }
+      return { ok: true, value: entries };
+    },
+  });
+}
+
+/** `a, b or c`. */
+export function oneOf(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}

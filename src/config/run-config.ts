@@ -1,0 +1,76 @@
+/** All that `headrace run` was told. Durations in milliseconds, sizes in bytes; 0 switches a limit off. Frozen. */
+export interface RunConfig {
+  /** As the user wrote it: file.py, file.py:attr, module:attr. Files are relative to `cwd`, else to `appDir`. */
+  readonly app: string;
+  readonly interface: "auto" | "asgi" | "wsgi" | "function";
+  readonly factory: boolean;
+  /** functions-framework's options, or null. */
+  readonly target: string | null;
+  readonly signatureType: "http" | "cloudevent" | "event" | "typed" | null;
+  /** As given; empty: it has to be found. */
+  readonly python: string;
+  /** Absolute. */
+  readonly appDir: string;
+  /** Where the command was started, absolute. */
+  readonly cwd: string;
+  /** Variables that the app gets on top of our own environment (--env-file, then --env). */
+  readonly env: Readonly<Record<string, string>>;
+  readonly rootPath: string;
+  readonly service: string;
+
+  readonly host: string;
+  readonly port: number;
+  /** Absolute path of a Unix socket to listen on instead; empty for none. */
+  readonly uds: string;
+  /** PEM; empty for clear text. */
+  readonly tlsCert: string;
+  readonly tlsKey: string;
+  readonly http2: boolean;
+  readonly trustedProxies: readonly string[];
+
+  readonly instances: number;
+  readonly concurrency: number;
+  readonly gateways: number;
+  readonly preload: "auto" | "app" | "imports" | "off";
+  readonly workerClass: "auto" | "gevent";
+  readonly loop: "auto" | "asyncio" | "uvloop";
+  readonly lifespan: "auto" | "on" | "off";
+  readonly startupTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+
+  readonly timeoutMs: number;
+  readonly timeoutGraceMs: number;
+  /** Requests that may wait; 0: none, which is not "no limit". */
+  readonly lineDepth: number;
+  readonly lineWaitMs: number;
+  readonly healthPaths: readonly string[];
+
+  readonly maxRequestLine: number;
+  readonly maxHeaderBytes: number;
+  readonly maxHeaders: number;
+  readonly maxBody: number;
+  readonly headerTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
+  readonly sendTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+
+  readonly wsMaxSize: number;
+  readonly wsPingIntervalMs: number;
+  readonly wsPingTimeoutMs: number;
+  readonly wsDeflate: boolean;
+
+  readonly accessLog: "off" | "text" | "json";
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly logFormat: "text" | "json";
+
+  readonly admin: boolean;
+  readonly adminHost: string;
+  readonly adminPort: number;
+  /** The port was asked for: when it is taken, that is an error. */
+  readonly adminPortGiven: boolean;
+
+  readonly reload: boolean;
+  /** Absolute. */
+  readonly reloadDirs: readonly string[];
+  readonly reloadInclude: readonly string[];
+}
