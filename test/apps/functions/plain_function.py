@@ -1,0 +1,3 @@
+def handler(request):
+    """No decorator: picked with --target."""
+    return {"path": request.path, "method": request.method}

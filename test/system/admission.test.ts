@@ -1,0 +1,181 @@
+/** Slots are never exceeded, the line is bounded, and whoever leaves frees a place. */
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { type Answer, ask, RawClient, values } from "./client.ts";
+import { APPS, eventually, Headrace, PATIENCE_MS } from "./harness.ts";
+import { Stage } from "./stage.ts";
+
+setDefaultTimeout(PATIENCE_MS * 2);
+
+const APP = join(APPS, "raw_asgi.py");
+
+/** A request that runs until the stage lets it go on. */
+const hold = (headrace: Headrace, key: string): Promise<Answer> =>
+  ask(headrace.port, "GET", `/stage?key=${key}`);
+
+async function waiting(headrace: Headrace, count: number): Promise<void> {
+  await eventually(`${count} in the line`, async () =>
+    (await headrace.status()).line.waiting === count ? true : undefined,
+  );
+}
+
+describe("slots", () => {
+  test("are never exceeded over two gateways and two instances", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: [
+        "--concurrency",
+        "3",
+        "--instances",
+        "2",
+        "--gateways",
+        "2",
+        "--line-depth",
+        "1000",
+        "--line-wait",
+        "60s",
+      ],
+      env: stage.env,
+    });
+    const clients = Array.from({ length: 50 }, async (_, client) => {
+      const statuses: number[] = [];
+      for (let n = 0; n < 8; n += 1) statuses.push((await hold(headrace, `${client}.${n}`)).status);
+      return statuses;
+    });
+    await stage.waitFor("all slots to be taken", () => (stage.running().length >= 6 ? true : undefined));
+    await waiting(headrace, 44);
+    expect(stage.running().length).toBe(6);
+    stage.release();
+    expect((await Promise.all(clients)).flat().filter((status) => status !== 200)).toEqual([]);
+    expect(stage.calls.length).toBe(400);
+    expect(stage.peak).toBe(6);
+    expect([...stage.peakByPid.values()]).toEqual([3, 3]);
+    const { instances } = await headrace.status();
+    expect(instances.map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+  });
+
+  test("are held by background work after the answer", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: ["--concurrency", "1", "--gateways", "1"],
+      env: stage.env,
+    });
+    expect((await ask(headrace.port, "GET", "/background?key=b")).body.toString()).toBe("answered");
+    const behind = hold(headrace, "behind");
+    await waiting(headrace, 1);
+    expect(stage.calls.map(({ key }) => key)).toEqual(["b"]);
+    stage.release();
+    expect((await behind).status).toBe(200);
+  });
+});
+
+describe("the line", () => {
+  test("is bounded: beyond it 429 with a reason and Retry-After", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: ["--concurrency", "1", "--line-depth", "2", "--gateways", "2"],
+      env: stage.env,
+    });
+    const first = hold(headrace, "first");
+    await stage.begun("first");
+    const second = hold(headrace, "second");
+    const third = hold(headrace, "third");
+    await waiting(headrace, 2);
+    const refused = await hold(headrace, "refused");
+    expect(refused.status).toBe(429);
+    expect(values(refused, "headrace-reason")).toEqual(["HR_LINE_FULL"]);
+    expect(Number(values(refused, "retry-after")[0])).toBeGreaterThanOrEqual(1);
+    stage.release();
+    expect([(await first).status, (await second).status, (await third).status]).toEqual([200, 200, 200]);
+    expect(stage.calls.length).toBe(3);
+    expect(await headrace.metrics()).toMatch(/^headrace_\w*refus\w*\{[^}]*\} 1$/m);
+  });
+
+  test("has a longest wait: then 503", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: ["--concurrency", "1", "--line-wait", "200ms", "--gateways", "1"],
+      env: stage.env,
+    });
+    const first = hold(headrace, "first");
+    await stage.begun("first");
+    const late = await hold(headrace, "late");
+    expect(late.status).toBe(503);
+    expect(values(late, "headrace-reason")).toEqual(["HR_LINE_WAIT"]);
+    expect(values(late, "retry-after").length).toBe(1);
+    stage.release();
+    expect((await first).status).toBe(200);
+    expect(stage.calls.length).toBe(1);
+  });
+
+  test("gives the place of a client that leaves to the next", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: ["--concurrency", "1", "--line-depth", "1", "--gateways", "2"],
+      env: stage.env,
+    });
+    const first = hold(headrace, "first");
+    await stage.begun("first");
+    using leaver = await RawClient.open(headrace.port);
+    leaver.request("GET", "/stage?key=leaver");
+    await waiting(headrace, 1);
+    leaver.close();
+    await waiting(headrace, 0);
+    const next = hold(headrace, "next");
+    await waiting(headrace, 1);
+    stage.release();
+    expect([(await first).status, (await next).status]).toEqual([200, 200]);
+    expect(stage.calls.map(({ key }) => key)).toEqual(["first", "next"]);
+  });
+
+  test("does not hold up the health path", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: ["--concurrency", "1", "--line-depth", "0", "--health-path", "/healthz", "--gateways", "1"],
+      env: stage.env,
+    });
+    const first = hold(headrace, "first");
+    await stage.begun("first");
+    expect((await hold(headrace, "other")).status).toBe(429);
+    expect((await ask(headrace.port, "GET", "/healthz")).body.toString()).toBe("Hello, world!");
+    stage.release();
+    expect((await first).status).toBe(200);
+  });
+});
+
+describe("a request", () => {
+  test("over its time gets 504, and the app hears of a disconnect", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: ["--timeout", "300ms", "--gateways", "1"],
+      env: stage.env,
+    });
+    const late = hold(headrace, "late");
+    const call = await stage.begun("late");
+    const answer = await late;
+    expect(answer.status).toBe(504);
+    expect(values(answer, "headrace-reason")).toEqual(["HR_DEADLINE"]);
+    await stage.waitFor("the disconnect", () => (call.said.includes("disconnected") ? true : undefined));
+    stage.release();
+    await stage.ended(call);
+    expect((await ask(headrace.port, "GET", "/hello")).status).toBe(200);
+  });
+
+  test("whose client leaves keeps its slot until the app is done", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: ["--concurrency", "1", "--gateways", "1"],
+      env: stage.env,
+    });
+    using leaver = await RawClient.open(headrace.port);
+    leaver.request("GET", "/stage?key=leaver");
+    const call = await stage.begun("leaver");
+    leaver.close();
+    await stage.waitFor("the disconnect", () => (call.said.includes("disconnected") ? true : undefined));
+    const next = hold(headrace, "next");
+    await waiting(headrace, 1);
+    expect(stage.running().map(({ key }) => key)).toEqual(["leaver"]);
+    stage.release();
+    expect((await next).status).toBe(200);
+  });
+});
