@@ -1,0 +1,101 @@
+import { type ErrorTable, Exit as ExitCode, HeadraceError } from "../base/errors.ts";
+import type { Exit } from "./ports.ts";
+
+/** Failures of this room. A worker's own codes (its `failed` message) are passed on under their own names. */
+export const errors = {
+  app_import_failed: {
+    whose: "user",
+    exit: ExitCode.APP,
+    text: "The app could not be imported.",
+    hint: "The traceback shows where.",
+  },
+  app_exited: {
+    whose: "user",
+    exit: ExitCode.APP,
+    text: "The app's process ended before it was ready.",
+    hint: "Its last lines are shown; look for what ended it (an exit call, a crash in native code, too little memory).",
+  },
+  start_timeout: {
+    whose: "user",
+    exit: ExitCode.APP,
+    text: "The app was not ready in time.",
+    hint: "The stacks in the log show where it waits; --startup-timeout gives it longer.",
+  },
+  spawn_failed: {
+    whose: "system",
+    exit: ExitCode.SYSTEM,
+    text: "The Python interpreter could not be started.",
+  },
+  fork_failed: {
+    whose: "system",
+    exit: ExitCode.SYSTEM,
+    text: "The zygote could not fork an instance.",
+    hint: "The system may be out of memory or processes.",
+  },
+  table_full: {
+    whose: "system",
+    exit: ExitCode.SYSTEM,
+    text: "The shared table has no row left for another instance.",
+    hint: "Run fewer instances.",
+  },
+  start_cancelled: {
+    whose: "system",
+    exit: ExitCode.SYSTEM,
+    text: "The start was given up because the pool stops.",
+  },
+  interpreter_missing: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "No Python interpreter was found.",
+    hint: "Install Python 3.9 or newer, or name one with --python.",
+  },
+  interpreter_broken: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "The Python interpreter does not run.",
+    hint: "Make the virtual environment again, or name another interpreter with --python.",
+  },
+  interpreter_too_old: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "The Python interpreter is older than 3.9.",
+    hint: "Name a newer one with --python.",
+  },
+} as const satisfies ErrorTable;
+
+export type InstanceErrorCode = keyof typeof errors;
+
+/** Why an instance or a zygote did not become ready. */
+export interface StartFailure {
+  /** A key of {@link errors}, or the worker's own code. */
+  readonly code: string;
+  /** One sentence about this case. */
+  readonly message: string;
+  /** The Python traceback as the worker sent it; empty when there was none. */
+  readonly traceback: string;
+  /** The last lines of its stderr. */
+  readonly output: readonly string[];
+  /** How the process ended, when it did. */
+  readonly exit: Exit | null;
+}
+
+/** A start that failed, as a person is told: the sentence, and below it the traceback or else the last lines. */
+export function startError(failure: StartFailure): HeadraceError {
+  const row = (errors as ErrorTable)[failure.code];
+  return new HeadraceError(failure.code, failure.message || (row?.text ?? failure.code), {
+    exit: row?.exit ?? ExitCode.APP,
+    hint: row?.hint ?? "",
+    detail: failure.traceback || failure.output.join("\n"),
+  });
+}
+
+/** A failure with nothing to quote. */
+export function plainFailure(code: InstanceErrorCode, message = errors[code].text as string): StartFailure {
+  return { code, message, traceback: "", output: [], exit: null };
+}
+
+/** "exit status 3", "signal SIGKILL". */
+export function describeExit(exit: Exit): string {
+  if (exit.signal !== null) return `signal ${exit.signal}`;
+  return exit.status === null ? "an unknown status" : `exit status ${exit.status}`;
+}

@@ -1,0 +1,271 @@
+/**
+ * Keeps N instances of one revision ready: starts them, replaces the dead, drains and stops them, reloads to a new generation.
+ *
+ * A reload builds the new generation completely (launcher, then all instances ready), publishes both, then the new one alone,
+ * then retires the old one. When the new one cannot start, nothing changes. Operations that replace generations run one at a time.
+ */
+
+import { join } from "node:path";
+import type { HeadraceError } from "../base/errors.ts";
+import { plainFailure, type StartFailure, startError } from "./errors.ts";
+import { Generation } from "./generation.ts";
+import { ControlServer } from "./local/control.ts";
+import type { Launcher } from "./local/launcher.ts";
+import { LogServer } from "./local/logs.ts";
+import { type OpenedLauncher, openLauncher } from "./local/preload.ts";
+import { type InstancePart, UsageSampler } from "./local/usage.ts";
+import type { Host, Member } from "./member.ts";
+import type { PoolPorts } from "./ports.ts";
+import { Publisher } from "./publisher.ts";
+import { countCrash, noLoop, type RestartSettings, restartDefaults, stillLooping } from "./restart.ts";
+import type { PoolSpec } from "./settings.ts";
+
+/** What a status page shows of a pool beside its instances. */
+export interface PoolStatus {
+  /** At least one instance takes requests. */
+  readonly ready: boolean;
+  readonly generation: number;
+  /** "asgi", "wsgi" or "function"; empty before the first instance was ready. */
+  readonly interface: string;
+  readonly preload: { readonly level: "app" | "imports" | "off"; readonly reasons: readonly string[] };
+  readonly wanted: number;
+  readonly crashLooping: boolean;
+}
+
+export class Pool {
+  readonly #spec: PoolSpec;
+  readonly #ports: PoolPorts;
+  readonly #restart: RestartSettings;
+  readonly #host: Host;
+  readonly #publisher: Publisher;
+  readonly #usage: UsageSampler;
+  /** The generation that serves; undefined before the first start. */
+  #current: Generation | undefined;
+  /** The ones whose instances are in the gateways' list: the current one, and at a swap the next. */
+  #serving: readonly Generation[] = [];
+  readonly #all = new Set<Generation>();
+  #generations = 0;
+  #wanted: number;
+  #crashes = noLoop;
+  #queue: Promise<unknown> = Promise.resolve();
+  #pendingReload: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  /** Listens in `spec.runDir` at once; starts nothing. */
+  constructor(spec: PoolSpec, ports: PoolPorts, restart: RestartSettings = restartDefaults) {
+    this.#spec = spec;
+    this.#ports = ports;
+    this.#restart = restart;
+    this.#wanted = spec.instances;
+    this.#usage = new UsageSampler(ports.clock);
+    this.#publisher = new Publisher(
+      () => this.#serving.flatMap((generation) => generation.routes()),
+      (routes) => ports.routes.publish(routes),
+      (message) => ports.event({ kind: "publish-failed", message }),
+    );
+    const control = new ControlServer(join(spec.runDir, "control"), (why) =>
+      ports.event({ kind: "control-refused", why }),
+    );
+    const logs = new LogServer(join(spec.runDir, "logs"));
+    this.#host = { spec, ports, control, logs, sync: () => this.#publisher.sync() };
+  }
+
+  /**
+   * Starts the first generation. Resolves when every instance is ready, or has failed while others are ready.
+   * @throws HeadraceError when none became ready; its `detail` is the Python traceback or the last lines. Everything is gone then.
+   */
+  async start(): Promise<void> {
+    return this.#exclusive(async () => {
+      const opened = await this.#open();
+      if (opened.kind === "failed") throw await this.#abort(opened.failure);
+      const generation = this.#generation(opened.launcher);
+      this.#current = generation;
+      this.#serving = [generation];
+      const failures = await generation.start(this.#wanted);
+      if (this.#stopping !== undefined) throw startError(plainFailure("start_cancelled"));
+      if (failures[0] !== undefined && generation.readyCount === 0) throw await this.#abort(failures[0]);
+      generation.accept();
+    });
+  }
+
+  /**
+   * Replaces every instance by one that has imported the app anew. Resolves when the new ones serve; the old ones finish what
+   * they have in the background. A call while another reload waits for its turn joins that one.
+   * @throws HeadraceError when a new instance did not become ready: the old ones go on
+   */
+  reload(): Promise<void> {
+    this.#pendingReload ??= this.#exclusive(() => {
+      this.#pendingReload = undefined;
+      return this.#reload();
+    });
+    return this.#pendingReload;
+  }
+
+  /** Keeps `count` instances from now on. Resolves when the new ones are ready or have failed once, and surplus ones are gone. */
+  async scale(count: number): Promise<void> {
+    this.#wanted = count;
+    if (this.#stopping !== undefined) return;
+    await this.#current?.resize(count, this.#spec.drainMs);
+  }
+
+  /** Replaces one instance by a new one, which is ready first. Resolves when it serves or has failed (then the old one stays). */
+  async recycle(id: string, reason: string): Promise<void> {
+    const [generation, member] = this.#find(id) ?? [];
+    if (generation === undefined || member?.machine.state !== "ready") return;
+    const failure = await generation.recycle(member, this.#spec.drainMs, reason);
+    if (failure === undefined) this.#ports.event({ kind: "recycled", instance: id, reason });
+    else this.#ports.event({ kind: "recycle-failed", instance: id, failure });
+  }
+
+  /**
+   * An instance does not come back from a request: logs the stacks of its threads, takes it out of routing, replaces it, and kills
+   * it after a grace for its other requests. Resolves when it is gone.
+   */
+  async stuck(id: string, reason: string): Promise<void> {
+    const [generation, member] = this.#find(id) ?? [];
+    if (generation === undefined || member?.machine.state !== "ready") return;
+    member.reportStuck(reason);
+    await generation.expel(member, reason);
+  }
+
+  /** Has an instance write the stacks of all its threads to the log. False when there is no such instance. */
+  stacks(id: string): boolean {
+    const [, member] = this.#find(id) ?? [];
+    member?.dumpStacks();
+    return member !== undefined;
+  }
+
+  /** Drains and stops everything. Resolves when all processes are gone. A second call waits for the first; see {@link kill}. */
+  stop(options: { readonly drainMs: number }): Promise<void> {
+    this.#stopping ??= this.#stop("the pool stops", options.drainMs);
+    return this.#stopping;
+  }
+
+  /** Forces a stop: every process is killed now. `stop` resolves once they are gone. */
+  kill(): void {
+    void this.stop({ drainMs: 0 });
+    for (const generation of this.#all) generation.kill("the stop is forced");
+  }
+
+  get status(): PoolStatus {
+    const current = this.#current;
+    const members = current === undefined ? [] : [...current.members];
+    return {
+      ready: this.#serving.some((generation) => generation.readyCount > 0),
+      generation: current?.number ?? 0,
+      interface: members.find((member) => member.ready !== undefined)?.ready?.interface ?? "",
+      preload: { level: current?.launcher.level ?? "off", reasons: current?.launcher.reasons ?? [] },
+      wanted: this.#wanted,
+      crashLooping: stillLooping(this.#crashes, this.#ports.clock.now(), this.#restart),
+    };
+  }
+
+  /** Every instance that is not gone, as far as this room knows it. Reads memory and CPU time from the system. */
+  async report(): Promise<readonly InstancePart[]> {
+    const members = [...this.#all].flatMap((generation) => [...generation.members]);
+    return this.#usage.report(this.#spec, members);
+  }
+
+  async #reload(): Promise<void> {
+    const { clock, event } = this.#ports;
+    const old = this.#current;
+    const began = clock.now();
+    const number = this.#generations + 1;
+    event({ kind: "reload-started", generation: number });
+    const opened = await this.#open();
+    if (opened.kind === "failed") throw this.#reloadFailed(number, opened.failure);
+    const next = this.#generation(opened.launcher);
+    const failures = await next.start(this.#wanted);
+    const stopped = this.#stopping !== undefined ? plainFailure("start_cancelled") : undefined;
+    const failure = stopped ?? failures[0];
+    if (failure !== undefined) {
+      await this.#retire(next, "its reload failed", 0);
+      throw this.#reloadFailed(number, failure);
+    }
+    this.#serving = [...this.#serving, next];
+    await this.#publisher.sync();
+    this.#serving = [next];
+    this.#current = next;
+    next.accept();
+    await this.#publisher.sync();
+    event({ kind: "reload-done", generation: number, ms: clock.now() - began });
+    if (old !== undefined) void this.#retire(old, "a newer generation serves", this.#spec.drainMs);
+    if (next.size !== this.#wanted) await next.resize(this.#wanted, this.#spec.drainMs);
+  }
+
+  #reloadFailed(generation: number, failure: StartFailure): HeadraceError {
+    this.#ports.event({ kind: "reload-failed", generation, failure });
+    return startError(failure);
+  }
+
+  async #open(): Promise<OpenedLauncher> {
+    const kept = this.#spec.keepImports ? this.#current?.launcher : undefined;
+    const opened = await openLauncher(this.#host, kept);
+    if (opened.kind === "opened" && opened.launcher !== kept) {
+      const { level, reasons } = opened.launcher;
+      this.#ports.event({ kind: "preload", level, reasons, startMs: opened.ms });
+    }
+    return opened;
+  }
+
+  #generation(launcher: Launcher): Generation {
+    const generation = new Generation(this.#host, ++this.#generations, launcher, this.#restart, () =>
+      this.#crash(),
+    );
+    this.#all.add(generation);
+    return generation;
+  }
+
+  #crash(): void {
+    const now = this.#ports.clock.now();
+    const current = stillLooping(this.#crashes, now, this.#restart)
+      ? this.#crashes
+      : { ...this.#crashes, looping: false };
+    const { history, began } = countCrash(current, now, this.#restart);
+    this.#crashes = history;
+    if (began) {
+      this.#ports.event({
+        kind: "crash-loop",
+        crashes: history.times.length,
+        windowMs: this.#restart.windowMs,
+      });
+    }
+  }
+
+  /** Retires a generation, and its launcher when no other one uses it. */
+  async #retire(generation: Generation, why: string, drainMs: number): Promise<void> {
+    await generation.retire(why, drainMs);
+    this.#all.delete(generation);
+    const inUse = [...this.#all].some((other) => other.launcher === generation.launcher);
+    if (!inUse) await generation.launcher.close();
+  }
+
+  async #abort(failure: StartFailure): Promise<HeadraceError> {
+    await this.stop({ drainMs: 0 });
+    return startError(failure);
+  }
+
+  async #stop(why: string, drainMs: number): Promise<void> {
+    await Promise.all([...this.#all].map((generation) => this.#retire(generation, why, drainMs)));
+    this.#host.control.close();
+    this.#host.logs.close();
+  }
+
+  /** Runs operations that replace generations one after the other. */
+  #exclusive<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      if (this.#stopping !== undefined) throw startError(plainFailure("start_cancelled"));
+      return run();
+    });
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  #find(id: string): [Generation, Member] | undefined {
+    for (const generation of this.#all) {
+      const member = generation.find(id);
+      if (member !== undefined) return [generation, member];
+    }
+    return undefined;
+  }
+}
