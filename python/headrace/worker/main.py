@@ -12,7 +12,7 @@ import time
 from types import FrameType
 from typing import Optional
 
-from . import importer, logs
+from . import gevent, importer, logs
 from .boot import VARIABLE, Boot
 from .control import Control
 from .errors import EXIT_FAILED, StartupError
@@ -45,12 +45,15 @@ def run_instance(boot: Boot, loaded: Optional[importer.Loaded] = None) -> int:
     loaded: the app, in a process forked from a zygote that has imported it already.
     """
     began = time.perf_counter() if loaded is not None else _started
+    unpatched = gevent.patch(boot)
     try:
         control = Control.connect(boot)
     except StartupError as error:
         print(f"headrace worker: {error.message}", file=sys.stderr)
         return EXIT_FAILED
     try:
+        if unpatched is not None:
+            raise unpatched
         die_with_parent()
         watch_signals()
         logs.redirect(boot)
@@ -99,8 +102,8 @@ def die_with_parent() -> None:
     parent = os.getppid()
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent or parent == 1 and os.environ.get("HEADRACE_PARENT", "1") != "1":
-        os._exit(1)  # the parent ended before the request took hold
+    if os.getppid() != parent:
+        os._exit(1)  # the parent ended before the request took hold; had it ended earlier, control would be at its end
 
 
 def _ignore(number: int, frame: Optional[FrameType]) -> None:
