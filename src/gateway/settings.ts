@@ -55,12 +55,16 @@ export interface WebSocketSettings {
 }
 
 export interface AdmissionSettings {
+  /** Requests that one instance works on at a time. */
+  readonly slots: number;
   /** Requests that may wait for a slot, over all gateways: beyond it 429. */
   readonly lineDepth: number;
   /** Longest wait in the line: then 503. */
   readonly lineWaitMs: number;
   /** Longest time from the arrival of the head to the end of the response head, wait included: then 504. 0: no limit. */
   readonly timeoutMs: number;
+  /** After its deadline the app may take this long to return; then its instance counts as stuck. */
+  readonly graceMs: number;
   /** Paths that pass by the line: they need no slot. */
   readonly healthPaths: readonly string[];
 }

@@ -1,5 +1,9 @@
-/** One client's byte stream, as the HTTP/1.1 and WebSocket fronts see it. Implemented over `Bun.listen` sockets in listener.ts. */
+import type { Peers } from "./client.ts";
+
+/** One client's byte stream, as the HTTP/1.1 and WebSocket fronts see it. Implemented over `Bun.listen` sockets in socket-transport.ts. */
 export interface Transport {
+  /** Both ends of the connection. */
+  readonly peers: Peers;
   /**
    * Queues bytes. They leave at the end of the current I/O callback at the latest, many writes in one system call.
    * `counted` of them are reported back through {@link TransportUser.sent} once the socket has taken them.
@@ -7,6 +11,8 @@ export interface Transport {
   write(chunk: Uint8Array, counted: number): void;
   /** Bytes that the socket has not taken yet. */
   readonly queued: number;
+  /** Bytes that the socket has taken since the start. */
+  readonly taken: number;
   /** Stops and restarts reading. */
   pause(): void;
   resume(): void;
@@ -23,6 +29,8 @@ export interface TransportUser {
   sent(counted: number): void;
   /** Everything queued has been taken. */
   drained(): void;
+  /** The client has sent FIN: no more data comes. It may still read. */
+  ended(): void;
   /** The transport is closed; called once, also after `end` and `destroy`. */
   closed(reset: boolean): void;
 }

@@ -1,0 +1,187 @@
+/** What all requests of a gateway process share: the line, the instances, the deadlines, the counters. */
+
+import type { AccessRecord } from "../model/access.ts";
+import { DrainRate, retryAfterSeconds } from "./admission/retry-after.ts";
+import { Line } from "./admission/line.ts";
+import { policyFor } from "./balance/policy.ts";
+import { DeadlineList } from "./deadlines.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Meter } from "./meter.ts";
+import { accessRecord } from "./record.ts";
+import type { GatewaySettings } from "./settings.ts";
+import type { SlotTable } from "./table.ts";
+import type { Upstream } from "./upstream.ts";
+import { Upstreams } from "./upstreams.ts";
+
+/** What the gateway needs from outside, bound by the platform. */
+export interface GatewayPorts {
+  /** Calls another gateway process to look for free slots. */
+  call(column: number): void;
+  /** A request is over its time, and over the grace after it, and its app has not returned. */
+  stuck(instance: string, requestId: string): void;
+  /** A connection to an instance ended unasked. */
+  instanceLost(instance: string, protocolError: string): void;
+  /** Null when there is no access log. */
+  readonly access: ((record: AccessRecord) => void) | null;
+}
+
+export interface CoreOptions {
+  readonly settings: GatewaySettings;
+  readonly table: SlotTable;
+  readonly meter: Meter;
+  readonly ports: GatewayPorts;
+  /** This gateway's column in the shared table, and its id. */
+  readonly column: number;
+  readonly gateway: number;
+}
+
+/** A request is placed again at most this often. Instances that die under it one after another are no coincidence. */
+const MAX_RETRIES = 3;
+
+export class Core {
+  readonly settings: GatewaySettings;
+  readonly meter: Meter;
+  readonly ports: GatewayPorts;
+  readonly line: Line;
+  readonly upstreams: Upstreams;
+  /** Requests whose app has not returned after their deadline. */
+  readonly overdue: DeadlineList;
+  readonly maxRetries = MAX_RETRIES;
+  /** The platform says that instances fail to start: nobody is made to wait for one. */
+  failing = false;
+  /** Open WebSockets, to be told when the gateway stops. */
+  readonly webSockets = new Set<Exchange>();
+
+  readonly #table: SlotTable;
+  readonly #deadlines: DeadlineList | undefined;
+  readonly #drainRate = new DrainRate();
+  readonly #desk = {
+    free: (): boolean => this.upstreams.free(),
+    take: (): Upstream | null => this.upstreams.take(),
+    start: (owner: unknown, upstream: Upstream): void => (owner as Exchange).start(upstream),
+  };
+
+  constructor(options: CoreOptions) {
+    const { settings, table, ports } = options;
+    this.settings = settings;
+    this.meter = options.meter;
+    this.ports = ports;
+    this.#table = table;
+    const { admission } = settings;
+    this.line = new Line({
+      table,
+      column: options.column,
+      depth: admission.lineDepth,
+      waitMs: admission.lineWaitMs,
+      call: ports.call,
+    });
+    this.upstreams = new Upstreams({
+      table,
+      column: options.column,
+      gateway: options.gateway,
+      window: settings.window,
+      policy: policyFor(admission.slots),
+      available: () => this.serve(),
+      lost: (instance, protocolError) => ports.instanceLost(instance, protocolError),
+    });
+    this.overdue = new DeadlineList(admission.graceMs, (node) => (node as Exchange).stuck());
+    if (admission.timeoutMs > 0) {
+      this.#deadlines = new DeadlineList(admission.timeoutMs, (node) => (node as Exchange).deadline());
+    }
+  }
+
+  /** A new request: a slot if one is free and nobody waits, else a place in the line, else a refusal. */
+  admit(exchange: Exchange): void {
+    this.meter.move("headrace_requests_in_gateway", 1);
+    this.#deadlines?.enter(exchange, exchange.arrivedAt);
+    if (this.#isHealth(exchange.head.target)) {
+      this.#admitExempt(exchange);
+      return;
+    }
+    if (!this.line.busy) {
+      const upstream = this.upstreams.take();
+      if (upstream !== null) {
+        exchange.start(upstream);
+        return;
+      }
+    }
+    if (this.failing && !this.upstreams.any) {
+      exchange.refuse("HR_NO_INSTANCE", 1);
+      return;
+    }
+    exchange.state = "waiting";
+    if (!this.line.enter(exchange, exchange.arrivedAt)) {
+      exchange.refuse("HR_LINE_FULL", this.retryAfter());
+      return;
+    }
+    // A slot may have become free between the look and the entry into the line.
+    this.serve();
+  }
+
+  /** A request that lost its instance before it was begun. */
+  readmit(exchange: Exchange): void {
+    if (exchange.exempt) {
+      this.#admitExempt(exchange);
+      return;
+    }
+    this.line.reenter(exchange, exchange.arrivedAt);
+    this.serve();
+  }
+
+  /** Gives free slots to those who wait. */
+  serve(): void {
+    if (this.line.busy) this.line.serve(this.#desk);
+  }
+
+  /** A request is done with its slot. */
+  release(upstream: Upstream, exempt: boolean): void {
+    if (exempt) return;
+    this.upstreams.give(upstream);
+    if (this.line.busy) this.line.serve(this.#desk);
+  }
+
+  /** Seconds until the line that stands now is worked off. */
+  retryAfter(): number {
+    return retryAfterSeconds(this.#table.waiting(), this.#drainRate.observe(this.#servedTotal(), performance.now()));
+  }
+
+  /** Counts and logs a request that is over for its client. */
+  record(exchange: Exchange): void {
+    const { meter } = this;
+    const now = performance.now();
+    meter.move("headrace_requests_in_gateway", -1);
+    meter.status(exchange.status);
+    if (exchange.reason !== "") meter.reason(exchange.reason);
+    meter.observe("headrace_request_duration_seconds", now - exchange.arrivedAt);
+    if (exchange.placedAt > 0) {
+      meter.observe("headrace_queue_duration_seconds", exchange.placedAt - exchange.arrivedAt);
+      if (exchange.respondedAt > 0) {
+        meter.observe("headrace_service_duration_seconds", exchange.respondedAt - exchange.placedAt);
+      }
+    }
+    meter.add("headrace_response_bytes_total", exchange.responseBytes);
+    const { access } = this.ports;
+    if (access !== null) access(accessRecord(exchange, now));
+  }
+
+  #admitExempt(exchange: Exchange): void {
+    exchange.exempt = true;
+    const upstream = this.upstreams.leastBusy();
+    if (upstream === null) exchange.refuse("HR_NO_INSTANCE", 1);
+    else exchange.start(upstream);
+  }
+
+  #isHealth(target: Uint8Array): boolean {
+    const paths = this.settings.admission.healthPaths;
+    if (paths.length === 0) return false;
+    const query = target.indexOf(63);
+    const path = Buffer.from(target.buffer, target.byteOffset, query === -1 ? target.length : query).toString("latin1");
+    return paths.includes(path);
+  }
+
+  #servedTotal(): number {
+    let total = 0;
+    for (let row = 0; row < this.#table.rows; row++) total += this.#table.served(row);
+    return total;
+  }
+}

@@ -1,0 +1,50 @@
+/** Every refusal and failure that the pipeline answers with. Clients read the code in the body and in the `headrace-reason` header. */
+export const GATEWAY_ERRORS = {
+  HR_LINE_FULL: {
+    status: 429,
+    whose: "system",
+    text: "All slots are taken and as many requests wait as the line holds. Retry-After says when a place is likely.",
+  },
+  HR_LINE_WAIT: {
+    status: 503,
+    whose: "system",
+    text: "The request waited as long as the line allows and no slot became free.",
+  },
+  HR_NO_INSTANCE: {
+    status: 503,
+    whose: "system",
+    text: "No instance is ready, and the last ones to start have failed.",
+  },
+  HR_DEADLINE: {
+    status: 504,
+    whose: "user",
+    text: "The app did not begin its response within the request's time, waiting included.",
+  },
+  HR_INSTANCE_LOST: {
+    status: 502,
+    whose: "system",
+    text: "The instance ended while it worked on the request.",
+  },
+  HR_APP_INCOMPLETE: {
+    status: 502,
+    whose: "user",
+    text: "The app broke off its response. The client saw the connection cut, unless nothing had been sent yet.",
+  },
+  HR_BAD_RESPONSE: {
+    status: 502,
+    whose: "user",
+    text: "The app's response cannot be sent as HTTP.",
+  },
+  HR_SHUTTING_DOWN: {
+    status: 503,
+    whose: "system",
+    text: "Headrace is stopping and the request had not been placed yet.",
+  },
+  HR_CLIENT_GONE: {
+    status: 499,
+    whose: "user",
+    text: "The client closed its connection before the response was complete. Only logs and metrics show this one.",
+  },
+} as const satisfies Record<string, { status: number; whose: "user" | "system"; text: string }>;
+
+export type GatewayErrorCode = keyof typeof GATEWAY_ERRORS;

@@ -1,0 +1,43 @@
+/**
+ * Write coalescing for a whole gateway process. Whoever has bytes to send marks itself dirty instead of making a
+ * system call; at the end of the I/O callback that produced the bytes everything marked is flushed once.
+ *
+ * Every I/O callback (client socket, worker socket, timer) ends with {@link flushAll}. Code that marks itself
+ * outside such a callback is flushed from a microtask, so nothing can be forgotten.
+ */
+
+/** Something with bytes to send. */
+export interface Flushable {
+  /** Sends what is queued. May mark itself or others dirty again; they are flushed in the same round. */
+  flush(): void;
+}
+
+const dirty: Flushable[] = [];
+let flushing = false;
+let scheduled = false;
+
+/** Has `item` flushed at the end of the current I/O callback. The caller marks an item once until it is flushed. */
+export function markDirty(item: Flushable): void {
+  dirty.push(item);
+  if (!scheduled && !flushing) {
+    scheduled = true;
+    queueMicrotask(flushScheduled);
+  }
+}
+
+/** Flushes everything marked, including what is marked meanwhile. A nested call does nothing: the outer one goes on. */
+export function flushAll(): void {
+  if (flushing) return;
+  flushing = true;
+  try {
+    for (let at = 0; at < dirty.length; at++) dirty[at]!.flush();
+  } finally {
+    dirty.length = 0;
+    flushing = false;
+  }
+}
+
+function flushScheduled(): void {
+  scheduled = false;
+  flushAll();
+}

@@ -1,0 +1,37 @@
+/** Every metric and log event of the gateway room, with one sentence each. */
+
+/** Upper bounds of the duration histograms, in seconds. */
+export const BOUNDS_S = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+] as const satisfies readonly number[];
+
+export const COUNTERS = {
+  headrace_retries_total: "Requests placed again because their instance ended before it had begun them.",
+  headrace_instance_connections_lost_total: "Connections to instances that ended unasked.",
+  headrace_client_connections_total: "Client connections accepted.",
+  headrace_response_bytes_total: "Bytes of responses sent to clients, heads included.",
+} as const;
+
+export const GAUGES = {
+  headrace_client_connections: "Client connections that are open.",
+  headrace_websockets: "WebSockets that are open.",
+  headrace_requests_in_gateway: "Requests that a gateway has taken in and not finished.",
+} as const;
+
+export const HISTOGRAMS = {
+  headrace_request_duration_seconds: "From the complete request head to the last byte of the response.",
+  headrace_queue_duration_seconds: "Waiting in the line for a slot.",
+  headrace_service_duration_seconds: "From the hand-over to the instance to the first byte of its response.",
+} as const;
+
+export type Counter = keyof typeof COUNTERS;
+export type Gauge = keyof typeof GAUGES;
+export type Histogram = keyof typeof HISTOGRAMS;
+
+/** Log events. */
+export const EVENTS = {
+  "gateway.ready": "A gateway process listens.",
+  "gateway.instance_lost": "The connection to an instance ended unasked.",
+  "gateway.protocol_error": "An instance sent a frame that the worker protocol does not allow; its connection was closed.",
+  "gateway.request_stuck": "A request is over its time and its app has not returned within the grace.",
+} as const;

@@ -1,0 +1,293 @@
+/**
+ * The gateway processes: started, told which instances there are, replaced when they die, drained and stopped.
+ *
+ * ```
+ *   starting ──ready──▶ ready ──drain──▶ draining ──exit──▶ gone
+ *       └───────────────── died ────────────────────────────┘   (replaced, unless we stop)
+ * ```
+ * Each has a column in the shared table. The column of one that died is used again only when nothing is held in it: its requests
+ * may still run in the instances.
+ */
+
+import { backoffMs } from "../base/backoff.ts";
+import { Exit, HeadraceError } from "../base/errors.ts";
+import type { GatewaySettings } from "../gateway/settings.ts";
+import type { SlotTable } from "../gateway/table.ts";
+import type { Address } from "../gateway/upstream.ts";
+import type { LogRecord } from "../model/log.ts";
+import type { FromGateway, ToGateway } from "./messages.ts";
+
+export interface GatewaysOptions {
+  readonly count: number;
+  readonly settings: GatewaySettings;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly table: SlotTable;
+  readonly meterPath: string;
+  readonly runDir: string;
+  /** Starts a gateway process that speaks messages.ts on its channel. */
+  readonly command: readonly string[];
+  readonly ports: GatewaysPorts;
+}
+
+export interface GatewaysPorts {
+  stuck(instance: string, requestId: string): void;
+  instanceLost(instance: string, protocolError: string): void;
+  log(record: LogRecord): void;
+  /** One died unasked and is replaced after the delay. */
+  died(gateway: number, pid: number, status: string, delayMs: number): void;
+}
+
+type State = "starting" | "ready" | "draining" | "gone";
+
+export interface GatewayInfo {
+  readonly id: number;
+  readonly column: number;
+  readonly pid: number;
+  readonly state: State;
+  readonly startedAt: number;
+}
+
+interface Gateway {
+  readonly id: number;
+  readonly column: number;
+  readonly process: Bun.Subprocess;
+  readonly startedAt: number;
+  /** Resolves with the port once it listens; rejects when it cannot, or dies before. */
+  readonly listening: PromiseWithResolvers<number>;
+  readonly drained: PromiseWithResolvers<void>;
+  state: State;
+}
+
+const REPLACE = { firstMs: 50, maxMs: 10_000, factor: 3, jitter: 0.2 };
+/** A gateway that lived this long was a good one: its death begins a new count. */
+const HEALTHY_MS = 30_000;
+
+export class Gateways {
+  readonly #options: GatewaysOptions;
+  readonly #gateways = new Map<number, Gateway>();
+  /** Columns of gateways that are gone, in which slots may still be held, by gateway id. */
+  readonly #lostColumns = new Map<number, number>();
+  readonly #acks = new Map<number, { missing: Set<number>; done: () => void }>();
+  #routes: readonly Address[] = [];
+  #failing = false;
+  #stopping = false;
+  #nextId = 1;
+  #seq = 0;
+  #port = 0;
+  #deaths = 0;
+
+  constructor(options: GatewaysOptions) {
+    this.#options = options;
+    this.#port = options.settings.port;
+  }
+
+  /** Starts all of them. Resolves with the port once each listens. Throws HeadraceError when the address cannot be had. */
+  async start(): Promise<number> {
+    this.#port = await this.#launch().listening.promise;
+    const rest: Promise<number>[] = [];
+    for (let i = 1; i < this.#options.count; i++) rest.push(this.#launch().listening.promise);
+    await Promise.all(rest);
+    return this.#port;
+  }
+
+  list(): readonly GatewayInfo[] {
+    return [...this.#gateways.values()].map(({ id, column, process, state, startedAt }) => {
+      return { id, column, pid: process.pid, state, startedAt };
+    });
+  }
+
+  /** Tells all gateways which instances there are. Resolves once every one that lives has taken it over. */
+  publish(routes: readonly Address[]): Promise<void> {
+    this.#routes = routes;
+    const seq = ++this.#seq;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const missing = new Set<number>();
+    for (const gateway of this.#gateways.values()) {
+      if (gateway.state === "gone") continue;
+      missing.add(gateway.id);
+      this.#send(gateway, { type: "routes", seq, routes });
+    }
+    if (missing.size === 0) resolve();
+    else this.#acks.set(seq, { missing, done: resolve });
+    return promise;
+  }
+
+  setFailing(failing: boolean): void {
+    if (failing === this.#failing) return;
+    this.#failing = failing;
+    for (const gateway of this.#gateways.values()) this.#send(gateway, { type: "failing", failing });
+  }
+
+  /** An instance on `row` says that nothing runs any more of what came from a connection of `id` that has ended. */
+  released(instance: string, row: number, id: number): void {
+    const living = this.#gateways.get(id);
+    if (living !== undefined) {
+      this.#send(living, { type: "released", instance });
+      return;
+    }
+    const column = this.#lostColumns.get(id);
+    if (column === undefined) return;
+    this.#options.table.reclaim(row, column);
+    this.#callAll();
+  }
+
+  /** No new connections; resolves once no request is left in any gateway. */
+  async drain(): Promise<void> {
+    this.#stopping = true;
+    const all = [...this.#gateways.values()];
+    for (const gateway of all) {
+      gateway.state = "draining";
+      this.#send(gateway, { type: "drain" });
+    }
+    await Promise.all(all.map((gateway) => Promise.race([gateway.drained.promise, gateway.process.exited])));
+  }
+
+  /** Cuts what is left. Resolves once every process is gone; one that does not go within `graceMs` is killed. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    const all = [...this.#gateways.values()];
+    for (const gateway of all) this.#send(gateway, { type: "stop" });
+    await Promise.all(
+      all.map(async ({ process }) => {
+        const timer = setTimeout(() => process.kill("SIGKILL"), graceMs);
+        await process.exited;
+        clearTimeout(timer);
+      }),
+    );
+  }
+
+  #launch(): Gateway {
+    const id = this.#nextId++;
+    const column = this.#freeColumn();
+    const { command, settings, table } = this.#options;
+    const child = Bun.spawn([...command], {
+      stdio: ["ignore", "inherit", "inherit"],
+      serialization: "json",
+      ipc: (message) => this.#receive(id, message as FromGateway),
+    });
+    const gateway: Gateway = {
+      id,
+      column,
+      process: child,
+      startedAt: performance.now(),
+      listening: Promise.withResolvers<number>(),
+      drained: Promise.withResolvers<void>(),
+      state: "starting",
+    };
+    gateway.listening.promise.catch(() => {});
+    this.#gateways.set(id, gateway);
+    this.#send(gateway, {
+      type: "start",
+      settings: { ...settings, port: this.#port },
+      logLevel: this.#options.logLevel,
+      table: table.path,
+      meter: this.#options.meterPath,
+      runDir: this.#options.runDir,
+      column,
+      gateway: id,
+      routes: this.#routes,
+      failing: this.#failing,
+    });
+    void child.exited.then(() => this.#onExit(gateway));
+    return gateway;
+  }
+
+  #receive(id: number, message: FromGateway): void {
+    const gateway = this.#gateways.get(id);
+    if (gateway === undefined) return;
+    const { ports } = this.#options;
+    switch (message.type) {
+      case "ready":
+        gateway.state = "ready";
+        gateway.listening.resolve(message.port);
+        // What was published between its start and now.
+        this.#send(gateway, { type: "routes", seq: this.#seq, routes: this.#routes });
+        return;
+      case "failed":
+        gateway.listening.reject(cannotListen(message.code, message.message));
+        return;
+      case "routes-ack":
+        this.#acknowledge(id, message.seq);
+        return;
+      case "stuck":
+        ports.stuck(message.instance, message.requestId);
+        return;
+      case "instance-lost":
+        ports.instanceLost(message.instance, message.protocolError);
+        return;
+      case "drained":
+        gateway.drained.resolve();
+        return;
+      case "log":
+        ports.log(message.record);
+    }
+  }
+
+  #onExit(gateway: Gateway): void {
+    const wasReady = gateway.state === "ready";
+    gateway.state = "gone";
+    this.#gateways.delete(gateway.id);
+    this.#lostColumns.set(gateway.id, gateway.column);
+    this.#options.table.dropWaiting(gateway.column);
+    for (const seq of [...this.#acks.keys()]) this.#acknowledge(gateway.id, seq);
+    const { signalCode, exitCode } = gateway.process;
+    gateway.listening.reject(cannotListen("", `the gateway process ended (${signalCode ?? exitCode})`));
+    this.#callAll();
+    if (this.#stopping || !wasReady) return;
+    if (performance.now() - gateway.startedAt > HEALTHY_MS) this.#deaths = 0;
+    this.#deaths++;
+    this.#replace(gateway.id, gateway.process.pid, String(signalCode ?? exitCode));
+  }
+
+  #replace(id: number, pid: number, status: string): void {
+    const delayMs = this.#deaths === 1 ? 0 : backoffMs(REPLACE, this.#deaths - 1, Math.random());
+    this.#options.ports.died(id, pid, status, delayMs);
+    setTimeout(() => {
+      if (this.#stopping) return;
+      const next = this.#launch();
+      next.listening.promise.catch(() => {
+        this.#deaths++;
+        if (!this.#stopping) this.#replace(next.id, next.process.pid, "cannot listen");
+      });
+    }, delayMs);
+  }
+
+  /** A column that no living gateway has and in which nothing is held. */
+  #freeColumn(): number {
+    const { table } = this.#options;
+    const used = new Set([...this.#gateways.values()].map((gateway) => gateway.column));
+    for (const [id, column] of this.#lostColumns) {
+      if (table.holds(column)) used.add(column);
+      else this.#lostColumns.delete(id);
+    }
+    for (let column = 0; column < table.columns; column++) if (!used.has(column)) return column;
+    throw new Error("every column of the shared table is taken");
+  }
+
+  #acknowledge(id: number, seq: number): void {
+    const ack = this.#acks.get(seq);
+    if (ack === undefined) return;
+    ack.missing.delete(id);
+    if (ack.missing.size > 0) return;
+    this.#acks.delete(seq);
+    ack.done();
+  }
+
+  /** Slots may have become free without anybody having given them: all gateways look. */
+  #callAll(): void {
+    for (const gateway of this.#gateways.values()) this.#send(gateway, { type: "look" });
+  }
+
+  #send(gateway: Gateway, message: ToGateway): void {
+    if (gateway.state === "gone") return;
+    try {
+      gateway.process.send(message);
+    } catch {
+      // It is dying; its exit is on the way.
+    }
+  }
+}
+
+function cannotListen(code: string, message: string): HeadraceError {
+  return new HeadraceError(code === "" ? "GATEWAY_FAILED" : code, message, { exit: Exit.USAGE });
+}

@@ -1,0 +1,67 @@
+/** Pure: from the run's config to what the pool is told. */
+
+import { dirname, isAbsolute, join } from "node:path";
+import type { RunConfig } from "../config/run-config.ts";
+import { appPlace, isFileApp } from "../config/service.ts";
+import type { PoolSpec } from "../instances/index.ts";
+import { WINDOW } from "./gateway-settings.ts";
+
+/** Lifespan shutdown may take this long. */
+const SHUTDOWN_MS = 10_000;
+
+/** Where the headrace Python package is, seen from this file. */
+const PACKAGE_DIR = join(import.meta.dir, "../../python");
+
+export function poolSpec(
+  config: RunConfig,
+  place: { readonly python: string; readonly runDir: string; readonly revision: string },
+): PoolSpec {
+  return {
+    service: config.service,
+    revision: place.revision,
+    app: config.app,
+    interface: config.interface,
+    factory: config.factory,
+    signatureType: config.signatureType,
+    target: config.target,
+    appDir: config.appDir,
+    python: place.python,
+    packageDir: PACKAGE_DIR,
+    env: instanceEnv(config, place.revision),
+    runDir: place.runDir,
+    instances: config.instances,
+    preload: config.preload,
+    keepImports: config.reload,
+    workerClass: config.workerClass,
+    loop: config.loop,
+    lifespan: config.lifespan,
+    concurrency: config.concurrency,
+    window: WINDOW,
+    rootPath: config.rootPath,
+    wsMaxSize: config.wsMaxSize,
+    startupTimeoutMs: config.startupTimeoutMs,
+    shutdownTimeoutMs: SHUTDOWN_MS,
+    drainMs: config.drainTimeoutMs,
+  };
+}
+
+/** Ours, then Cloud Run's contract, then what the user gave. */
+function instanceEnv(config: RunConfig, revision: string): Record<string, string | undefined> {
+  return {
+    ...process.env,
+    PORT: String(config.port),
+    K_SERVICE: config.service,
+    K_REVISION: revision,
+    K_CONFIGURATION: config.service,
+    ...(config.target === null ? {} : { FUNCTION_TARGET: config.target }),
+    ...(config.signatureType === null ? {} : { FUNCTION_SIGNATURE_TYPE: config.signatureType }),
+    ...config.env,
+  };
+}
+
+/** The folder that the app lies in: its file's, or the one that modules are looked for in. */
+export function appFolder(config: RunConfig): string {
+  if (!isFileApp(config.app)) return config.appDir;
+  const place = dirname(appPlace(config.app));
+  return isAbsolute(place) ? place : join(config.cwd, place);
+}

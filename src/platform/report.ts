@@ -1,0 +1,128 @@
+/** What can be seen of a running Headrace: the status behind `ps`, and the metrics. */
+
+import type { RunConfig } from "../config/run-config.ts";
+import type { MeterReader } from "../gateway/meter.ts";
+import type { SlotTable } from "../gateway/table.ts";
+import { type InstancePart, measure, type Pool } from "../instances/index.ts";
+import type { GatewayReport, InstanceReport, InstanceState, StatusReport } from "../model/instance.ts";
+import type { MetricFamily } from "../model/metric.ts";
+import { VERSION } from "../model/version.ts";
+import type { Gateways } from "./gateways.ts";
+
+export interface ReporterOptions {
+  readonly config: RunConfig;
+  readonly revision: string;
+  readonly url: string;
+  readonly table: SlotTable;
+  readonly gateways: Gateways;
+  readonly pool: Pool;
+  readonly meter: MeterReader;
+}
+
+const STATES: readonly InstanceState[] = ["starting", "ready", "draining", "stopping", "stopped", "failed"];
+
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #startedAt = performance.now();
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  async status(): Promise<StatusReport> {
+    const { config, revision, url, table, pool } = this.#options;
+    const { status } = pool;
+    return {
+      version: VERSION,
+      service: config.service,
+      revision,
+      app: config.app,
+      interface: status.interface,
+      url,
+      pid: process.pid,
+      uptimeMs: performance.now() - this.#startedAt,
+      ready: this.ready().ready,
+      preload: status.preload,
+      concurrency: config.concurrency,
+      line: { waiting: table.waiting(), depth: config.lineDepth },
+      gateways: await this.#gateways(),
+      instances: await this.#instances(),
+    };
+  }
+
+  ready(): { ready: boolean; why: string } {
+    const { pool, gateways } = this.#options;
+    if (!gateways.list().some((gateway) => gateway.state === "ready")) {
+      return { ready: false, why: "no gateway listens" };
+    }
+    if (!pool.status.ready) return { ready: false, why: "no instance is ready" };
+    return { ready: true, why: "" };
+  }
+
+  async metrics(): Promise<MetricFamily[]> {
+    const { meter, table } = this.#options;
+    const instances = await this.#instances();
+    const gauge = (
+      name: string,
+      help: string,
+      samples: { labels: Record<string, string>; value: number }[],
+    ): MetricFamily => ({ name, kind: "gauge", help, samples });
+    const each = (value: (instance: InstanceReport) => number): { labels: Record<string, string>; value: number }[] =>
+      instances.map((instance) => ({ labels: { instance: instance.id }, value: value(instance) }));
+    const states = STATES.map((state) => {
+      return { labels: { state }, value: instances.filter((instance) => instance.state === state).length };
+    });
+    return [
+      ...meter.families(),
+      gauge("headrace_line_waiting", "Requests that wait in the line for a slot.", [
+        { labels: {}, value: table.waiting() },
+      ]),
+      gauge("headrace_instances", "Instances by state.", states),
+      gauge("headrace_instance_in_flight", "Slots taken, by instance.", each((i) => i.inFlight)),
+      gauge("headrace_instance_slots", "Slots, by instance.", each((i) => i.slots)),
+      gauge("headrace_instance_memory_bytes", "Proportional set size, by instance.", each((i) => i.memoryBytes)),
+      {
+        name: "headrace_instance_cpu_seconds_total",
+        kind: "counter",
+        help: "CPU time used, by instance.",
+        samples: each((i) => i.cpuMs / 1000),
+      },
+      gauge(
+        "headrace_gateway_memory_bytes",
+        "Proportional set size, by gateway.",
+        (await this.#gateways()).map(({ id, memoryBytes }) => {
+          return { labels: { gateway: String(id) }, value: memoryBytes };
+        }),
+      ),
+    ];
+  }
+
+  async #instances(): Promise<InstanceReport[]> {
+    const { pool, table } = this.#options;
+    return (await pool.report()).map((part: InstancePart) => {
+      const { row, generation: _, ...rest } = part;
+      const known = row >= 0;
+      return { ...rest, inFlight: known ? table.inFlight(row) : 0, served: known ? table.served(row) : 0 };
+    });
+  }
+
+  async #gateways(): Promise<GatewayReport[]> {
+    const { gateways, table, meter } = this.#options;
+    return Promise.all(
+      gateways.list().map(async ({ id, column, pid, state, startedAt }) => {
+        const usage = await measure(pid);
+        return {
+          id,
+          pid,
+          state: state === "gone" ? ("draining" as const) : state,
+          ageMs: performance.now() - startedAt,
+          connections: meter.gauge("headrace_client_connections", column),
+          inFlight: meter.gauge("headrace_requests_in_gateway", column),
+          waiting: table.waitingOf(column),
+          memoryBytes: usage.memoryBytes,
+          cpuMs: usage.cpuMs,
+        };
+      }),
+    );
+  }
+}
