@@ -80,7 +80,7 @@ def interface_of(app: Any) -> str:
     if count == 3:
         return "asgi"
     if count == 2:
-        return "function" if is_async(app) or not _reads_as(names, _WSGI_NAMES) and _is_event(names) else "wsgi"
+        return "function" if is_async(app) or (not _reads_as(names, _WSGI_NAMES) and _is_event(names)) else "wsgi"
     if inspect.isclass(app):
         return "asgi" if count == 1 and _double(app) else ""
     if count == 1 or count == -1:
@@ -118,9 +118,9 @@ def positional(app: Any) -> int:
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_POSITIONAL:
             return -1
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            if parameter.default is parameter.empty or count < 3:
-                count += 1
+        named = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        if named and (parameter.default is parameter.empty or count < 3):
+            count += 1
     return count
 
 

@@ -17,18 +17,20 @@ class StartupError(Exception):
     """A start-up failure with a stable code.
 
     stage: "boot", "import", "lifespan" or "fork". code: stable, lower case words joined by dashes.
-    message: one sentence for people. The traceback shown is that of `__cause__`, the user's exception, where there is one.
+    message: one sentence for people. The traceback shown is that of `__cause__`, the user's exception, where there is one,
+    else `detail`.
     """
 
-    def __init__(self, stage: str, code: str, message: str) -> None:
+    def __init__(self, stage: str, code: str, message: str, detail: str = "") -> None:
         super().__init__(message)
         self.stage = stage
         self.code = code
         self.message = message
+        self.detail = detail
 
     def traceback(self) -> str:
         """The user's traceback, without the worker's own frames; empty when no exception of the user's is behind this."""
-        return user_traceback(self.__cause__) if self.__cause__ is not None else ""
+        return user_traceback(self.__cause__) if self.__cause__ is not None else self.detail
 
 
 def user_traceback(error: BaseException) -> str:
@@ -39,7 +41,7 @@ def user_traceback(error: BaseException) -> str:
 
 
 def _is_own(filename: str) -> bool:
-    return filename.startswith((_OWN, "<frozen importlib")) or filename.startswith("<frozen runpy")
+    return filename.startswith((_OWN, "<frozen importlib", "<frozen runpy"))
 
 
 def _cut(tb: Optional[TracebackType]) -> Optional[TracebackType]:

@@ -96,6 +96,8 @@ def hello(window: int, column: int = 0, gateway: int = 0) -> bytes:
 
 
 class Hello(NamedTuple):
+    """A gateway's HELLO. window: bytes that this side may send on each new stream before it gets more credit."""
+
     column: int
     gateway: int
     window: int
@@ -150,10 +152,12 @@ def split_pairs(block: bytes) -> List[Tuple[bytes, bytes]]:
 
 
 def unpack_u16(payload: bytes) -> int:
+    """The payload's first two bytes."""
     return int(_u16.unpack_from(payload)[0])
 
 
 def unpack_u32(payload: bytes) -> int:
+    """The payload's first four bytes."""
     return int(_u32.unpack_from(payload)[0])
 
 

@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 from types import ModuleType
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 from . import detect
 from .boot import Boot
@@ -250,9 +250,7 @@ def _not_an_app(app: Any, name: str, boot: Boot) -> str:
 
 
 def _ambiguous(name: str, what: str, labels: List[str]) -> StartupError:
-    return _error(
-        "attribute-ambiguous", f"{name} has several {what}: {', '.join(labels)}. Say which, as in {name}:{labels[0]}."
-    )
+    return _error("attribute-ambiguous", f"{name} has several {what}: {', '.join(labels)}. Say which, as in {name}:{labels[0]}.")
 
 
 def _import_failed(name: str, error: BaseException) -> StartupError:

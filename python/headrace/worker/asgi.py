@@ -1,0 +1,235 @@
+"""Serves an ASGI app: the event loop, the listener for gateways, and what the platform asks for over control.
+
+STARTING ──lifespan started, listening──▶ SERVING ──drain──▶ DRAINING ──stop──▶ STOPPING (refuses new streams)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import gc
+import os
+import socket
+import sys
+import time
+from typing import Any, Callable, Coroutine, List, Optional, Set
+
+from . import frames as f
+from . import logs
+from .begun import Marks
+from .boot import Boot
+from .connection import Connection, Stream
+from .control import Control, Message
+from .detect import is_double
+from .errors import StartupError
+from .lifespan import Lifespan
+from .loops import install_threads, new_loop, run_to_end
+from .scope import Root
+from .scopes import ScopeBuilder
+
+_LAG_SAMPLE = 0.02
+
+
+def run(app: Any, boot: Boot, control: Control) -> int:
+    """Serve until the platform says stop. The exit status. Raises StartupError."""
+    loop, name = new_loop(boot.loop)
+    server = Server(single_callable(app), boot, control, loop)
+    return run_to_end(loop, server.serve(name))
+
+
+def single_callable(app: Any) -> Any:
+    """An ASGI 3 app for any ASGI app: double callables (ASGI 2) are wrapped."""
+    if not is_double(app):
+        return app
+
+    @functools.wraps(app, updated=())
+    async def asgi3(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope)(receive, send)
+
+    return asgi3
+
+
+class Server:
+    """One instance. eager: app calls begin while their frames are read, not in the loop's next turn (CPython 3.12 and later)."""
+
+    def __init__(self, app: Any, boot: Boot, control: Control, loop: asyncio.AbstractEventLoop) -> None:
+        self.app = app
+        self.boot = boot
+        self.control = control
+        self.loop = loop
+        self.window = boot.window
+        self.ws_max_size = boot.ws_max_size
+        self.marks = Marks(boot)
+        self.connections: Set[Connection] = set()
+        self.draining = False
+        self.eager = False
+        self.served = 0
+        self.open_streams = 0
+        self._stopping = False
+        self._stop: "asyncio.Future[float]" = loop.create_future()
+        self._lifespan = Lifespan(app, boot, self)
+        self._base = contextvars.copy_context()
+        self._scopes = ScopeBuilder(Root(boot.root_path), None)
+        self._start: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"] = loop.create_task
+        self._tasks: Set["asyncio.Task[None]"] = set()
+
+    async def serve(self, loop_name: str) -> int:
+        """Startup, listening, and at last shutdown. Returns the exit status, raises StartupError."""
+        self.loop.add_reader(self.control.fileno(), self._on_control)
+        listener = None
+        try:
+            began = time.perf_counter()
+            install_threads(self.loop, self.boot.concurrency)
+            await self._lifespan.startup()
+            self.control.phases["lifespan"] = (time.perf_counter() - began) * 1000
+            self._prepare()
+            if not self._stop.done():
+                listener = await self._listen()
+                self.control.ready("asgi", loop_name)
+            timeout = await self._stop
+            self._stopping = True
+            await self._lifespan.shutdown(timeout)
+            self.control.send("stopped")
+        finally:
+            self.loop.remove_reader(self.control.fileno())
+            if listener is not None:
+                listener.close()
+                with contextlib.suppress(OSError):
+                    os.unlink(self.boot.listen)
+            for connection in list(self.connections):
+                connection.close()
+        return 0
+
+    def _prepare(self) -> None:
+        """What can only be known after startup: the app's context, its state, its task factory."""
+        lifespan = self._lifespan
+        self._base = lifespan.context
+        self._scopes = ScopeBuilder(Root(self.boot.root_path), lifespan.state)
+        self.eager = sys.version_info >= (3, 12) and self.loop.get_task_factory() is None
+        self._start = _starter(self.loop, self._base, self.eager)
+        # everything imported lives as long as the process: keep it out of every later collection
+        gc.collect()
+        gc.freeze()
+
+    async def _listen(self) -> asyncio.AbstractServer:
+        path = self.boot.listen
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            before = os.umask(0o177)
+            try:
+                sock.bind(path)
+            finally:
+                os.umask(before)
+            return await self.loop.create_unix_server(lambda: Connection(self), sock=sock, backlog=128)
+        except OSError as error:
+            sock.close()
+            raise StartupError("boot", "listen-failed", f"The data socket {path} cannot be opened: {error}.") from None
+
+    # For connections and streams
+
+    def open(self, connection: Connection, flags: int, number: int, payload: bytes) -> None:
+        """Start the app call for a new stream. Raises ProtocolError for a payload of the wrong shape."""
+        if self._stopping:
+            connection.write(f.reset(number, f.RESET_REFUSED, "the instance stops", f.FLAG_DONE))
+            return
+        stream, scope = self._scopes.build(connection, flags, number, payload)
+        connection.streams[number] = stream
+        self.open_streams += 1
+        stream.task = self._start(stream.run(self.app, scope))
+
+    def closed(self, connection: Connection) -> None:
+        """A stream of this connection is DONE."""
+        self.served += 1
+        self.open_streams -= 1
+        if self.draining and not self.open_streams:
+            self.control.send("idle")
+        if connection.lost and not connection.streams:
+            self.released(connection)
+
+    def released(self, connection: Connection) -> None:
+        """The connection has ended; once its last stream is DONE, the platform may give its slots to others."""
+        if connection.gateway >= 0 and connection.ended and not connection.streams:
+            self.control.send("released", gateway=connection.gateway)
+
+    def report(self, line: str) -> None:
+        """Write a line to the app's log."""
+        logs.report(line)
+
+    def report_error(self, line: str, error: BaseException) -> None:
+        """Write a line and a traceback to the app's log."""
+        logs.report(line, error)
+
+    # For the platform
+
+    def _on_control(self) -> None:
+        for message in self.control.receive() or ():
+            kind = message["type"]
+            if kind == "drain":
+                self._drain()
+            elif kind == "disconnect":
+                for stream in self._streams():
+                    stream.shut()
+            elif kind == "stop":
+                self._on_stop(message)
+            elif kind == "stats":
+                task = self.loop.create_task(self._stats())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    def _drain(self) -> None:
+        if not self.draining:
+            self.draining = True
+            for connection in self.connections:
+                connection.write(f.frame(f.DRAIN, 0, 0))
+        if not self.open_streams:
+            self.control.send("idle")
+
+    def _on_stop(self, message: Message) -> None:
+        timeout = message.get("timeout_ms", self.boot.shutdown_timeout_ms)
+        if not self._stop.done():
+            self._stop.set_result(float(timeout) / 1000)
+
+    def _streams(self) -> List[Stream]:
+        return [stream for connection in self.connections for stream in connection.streams.values()]
+
+    async def _stats(self) -> None:
+        began = self.loop.time()
+        await asyncio.sleep(_LAG_SAMPLE)
+        lag = max(0.0, self.loop.time() - began - _LAG_SAMPLE) * 1000
+        threads, busy = _threads(self.loop)
+        self.control.send(
+            "stats",
+            streams=self.open_streams,
+            served=self.served,
+            loop_lag_ms=round(lag, 3),
+            threads=threads,
+            threads_busy=busy,
+        )
+
+
+def _starter(
+    loop: asyncio.AbstractEventLoop, base: contextvars.Context, eager: bool
+) -> Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]:
+    """What makes a task that starts in a copy of `base`."""
+    if eager:
+        make: Any = asyncio.Task
+        return lambda coroutine: make(coroutine, loop=loop, context=base.copy(), eager_start=True)
+    if sys.version_info >= (3, 11):
+        return lambda coroutine: loop.create_task(coroutine, context=base.copy())
+    # a task copies the context it is made in
+    return lambda coroutine: base.run(loop.create_task, coroutine)
+
+
+def _threads(loop: asyncio.AbstractEventLoop) -> "tuple[int, int]":
+    """Size and use of the thread pool that plain functions of an async framework run on (anyio's limiter), else 0."""
+    limiter: Optional[Any] = None
+    module = sys.modules.get("anyio.to_thread")
+    if module is not None:
+        limiter = module.current_default_thread_limiter()
+    if limiter is None:
+        return 0, 0
+    return int(limiter.total_tokens), int(limiter.borrowed_tokens)

@@ -1,0 +1,547 @@
+"""A small platform and gateway to drive real worker processes in tests.
+
+    with Platform() as platform:                       # control socket, log socket, shared table, in a temporary folder
+        instance = platform.start("app.py", APP_SOURCE, concurrency=2)      # writes the file, spawns, waits for `ready`
+        gateway = instance.connect()                                        # a data connection, HELLO exchanged
+        answer = gateway.get("/path?x=1", [("accept", "*/*")])              # one request to its end, with DONE
+        assert (answer.status, answer.body) == (200, b"hello")
+
+        stream = gateway.request("POST", "/", body=None)                    # step by step: frames by hand
+        stream.data(b"abc", end=True)
+        frame = stream.expect(RESPONSE)
+
+Everything that waits has a deadline (DEADLINE seconds) and raises TimeoutError with what it was waiting for.
+Nothing sleeps. Standard library only, so it runs on every CPython that the worker supports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+HOME = os.path.dirname(HERE)
+if HOME not in sys.path:
+    sys.path.insert(0, HOME)
+
+from headrace.worker import frames as f  # noqa: E402
+
+ENTRY = os.path.join(HOME, "headrace", "worker", "__main__.py")
+DEADLINE = 60.0
+WINDOW = 65536
+CLIENT = b"192.0.2.7 40000 127.0.0.1 8080"
+
+Headers = Sequence[Tuple[str, str]]
+_header = struct.Struct(">IIBB")
+
+
+class Frame(NamedTuple):
+    """One frame from the worker."""
+
+    type: int
+    flags: int
+    stream: int
+    payload: bytes
+
+    @property
+    def status(self) -> int:
+        """Status of a RESPONSE, INFORM, code of a RESET or WS_CLOSE."""
+        return int.from_bytes(self.payload[:2], "big")
+
+    @property
+    def pairs(self) -> List[Tuple[bytes, bytes]]:
+        """Header pairs of a RESPONSE, INFORM or TRAILERS."""
+        return f.split_pairs(self.payload if self.type == f.TRAILERS else self.payload[2:])
+
+    @property
+    def done(self) -> bool:
+        """Whether the frame is DONE, or carries the flag."""
+        return self.type == f.DONE or bool(self.flags & f.FLAG_DONE)
+
+    @property
+    def end(self) -> bool:
+        """Whether END is set."""
+        return bool(self.flags & f.FLAG_END)
+
+
+class Answer(NamedTuple):
+    """A whole response. reset: code of a RESET by the worker, or None."""
+
+    status: int
+    headers: List[Tuple[bytes, bytes]]
+    body: bytes
+    reset: Optional[int]
+    trailers: Optional[List[Tuple[bytes, bytes]]]
+    file: Optional[bytes]
+    frames: List[Frame]
+
+    def header(self, name: bytes) -> Optional[bytes]:
+        """The first value of a header."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json.loads(self.body)
+
+
+class Stream:
+    """One stream of a gateway connection."""
+
+    def __init__(self, gateway: "Gateway", number: int) -> None:
+        self.gateway = gateway
+        self.number = number
+
+    def send(self, kind: int, payload: bytes = b"", flags: int = 0) -> None:
+        """Send any frame on this stream."""
+        self.gateway.send(f.frame(kind, flags, self.number, payload))
+
+    def data(self, body: bytes, end: bool = False) -> None:
+        """Send request body."""
+        self.send(f.DATA, body, f.FLAG_END if end else 0)
+
+    def credit(self, amount: int) -> None:
+        """Let the worker send `amount` more bytes."""
+        self.gateway.send(f.credit(self.number, amount))
+
+    def reset(self, code: int = f.RESET_CLIENT_GONE, reason: str = "") -> None:
+        """The client has gone."""
+        self.gateway.send(f.reset(self.number, code, reason))
+
+    def text(self, text: str) -> None:
+        """Send a WebSocket text message."""
+        self.send(f.WS_MESSAGE, text.encode(), f.FLAG_TEXT)
+
+    def next(self) -> Frame:
+        """The next frame of this stream."""
+        return self.gateway.next(self.number)
+
+    def expect(self, kind: int) -> Frame:
+        """The next frame of this stream, which has to be of this type."""
+        frame = self.next()
+        assert frame.type == kind, f"expected type 0x{kind:02x}, got {frame}"
+        return frame
+
+    def expect_done(self) -> None:
+        """The next frame is DONE."""
+        frame = self.next()
+        assert frame.done, f"expected DONE, got {frame}"
+
+    def answer(self, grant: bool = True) -> Answer:
+        """Read to DONE. grant: give back credit for what was read, so that large bodies come."""
+        status, headers, reset = 0, [], None
+        trailers: Optional[List[Tuple[bytes, bytes]]] = None
+        file: Optional[bytes] = None
+        body: List[bytes] = []
+        seen: List[Frame] = []
+        while True:
+            frame = self.next()
+            seen.append(frame)
+            if frame.type == f.RESPONSE:
+                assert not status, "a second RESPONSE"
+                status, headers = frame.status, frame.pairs
+            elif frame.type == f.DATA:
+                body.append(frame.payload)
+                if grant and frame.payload and not frame.end:
+                    self.credit(len(frame.payload))
+            elif frame.type == f.RESET:
+                reset = frame.status
+            elif frame.type == f.TRAILERS:
+                trailers = frame.pairs
+            elif frame.type == f.FILE:
+                file = frame.payload
+            if frame.done:
+                return Answer(status, headers, b"".join(body), reset, trailers, file, seen)
+
+
+class Gateway:
+    """One data connection, as a gateway makes it. window: the worker's grant on each stream, from its HELLO."""
+
+    def __init__(self, path: str, window: int = WINDOW, column: int = 0, gateway: int = 1, hello: bool = True) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(DEADLINE)
+        self.socket.connect(path)
+        self._buffer = b""
+        self._frames: Dict[int, List[Frame]] = {}
+        self._last = 0
+        self.window = 0
+        if hello:
+            self.send(f.hello(window, column, gateway))
+            self.window = f.parse_hello(self.next(0).payload).window
+
+    def __enter__(self) -> "Gateway":
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def send(self, data: bytes) -> None:
+        """Send raw bytes."""
+        self.socket.sendall(data)
+
+    def close(self) -> None:
+        """End the connection."""
+        self.socket.close()
+
+    def next(self, stream: int) -> Frame:
+        """The next frame of a stream (0: of the connection). Raises EOFError at the connection's end."""
+        while not self._frames.get(stream):
+            self._read()
+        return self._frames[stream].pop(0)
+
+    def next_any(self) -> Frame:
+        """The next frame of any stream that has one."""
+        while True:
+            for queue in self._frames.values():
+                if queue:
+                    return queue.pop(0)
+            self._read()
+
+    def closed_by_worker(self) -> bool:
+        """Read until the worker ends the connection; True when it does."""
+        try:
+            while True:
+                self._read()
+        except (EOFError, ConnectionError):
+            return True
+
+    def _read(self) -> None:
+        try:
+            data = self.socket.recv(1 << 20)
+        except socket.timeout:
+            raise TimeoutError(f"no frame within {DEADLINE} s") from None
+        if not data:
+            raise EOFError("the worker has closed the connection")
+        self._buffer += data
+        start = 0
+        while len(self._buffer) - start >= 10:
+            length, stream, kind, flags = _header.unpack_from(self._buffer, start)
+            assert length <= f.MAX_PAYLOAD, f"a frame of {length} bytes"
+            if len(self._buffer) - start - 10 < length:
+                break
+            payload = self._buffer[start + 10 : start + 10 + length]
+            self._frames.setdefault(stream, []).append(Frame(kind, flags, stream, payload))
+            start += 10 + length
+        self._buffer = self._buffer[start:]
+
+    def request(
+        self,
+        method: str = "GET",
+        target: Union[str, bytes] = "/",
+        headers: Headers = (),
+        body: Optional[bytes] = b"",
+        flags: int = 0,
+        peers: bytes = CLIENT,
+        request_id: str = "request-1",
+        tls: str = "",
+        timeout: str = "",
+    ) -> Stream:
+        """Open a stream. body: sent at once, with END; None: the caller sends it (always so for WebSockets)."""
+        self._last += 1
+        if isinstance(target, str):
+            target = target.encode("latin-1")
+        fields = [method.encode(), target, peers, request_id.encode(), timeout.encode(), tls.encode()]
+        for name, value in headers:
+            fields += [name.encode("latin-1"), value.encode("latin-1")]
+        if body == b"":
+            flags |= f.FLAG_END
+        out = f.frame(f.REQUEST, flags, self._last, b"\0".join(fields))
+        if body:
+            out += f.frame(f.DATA, f.FLAG_END, self._last, body)
+        self.send(out)
+        return Stream(self, self._last)
+
+    def get(self, target: Union[str, bytes] = "/", headers: Headers = (), **more: Any) -> Answer:
+        """GET, to its end."""
+        return self.request("GET", target, headers, **more).answer()
+
+    def post(self, target: str, body: bytes, headers: Headers = (), **more: Any) -> Answer:
+        """POST with a body that fits into the window, to its end."""
+        headers = [("content-length", str(len(body))), *headers]
+        return self.request("POST", target, headers, body, **more).answer()
+
+    def websocket(self, target: str = "/", headers: Headers = (), **more: Any) -> Stream:
+        """Open a WebSocket stream."""
+        flags = more.pop("flags", 0) | f.FLAG_WEBSOCKET
+        return self.request("GET", target, headers, None, flags=flags, **more)
+
+
+class Instance:
+    """One worker process, with its control connection. messages: all that came over control so far."""
+
+    def __init__(self, platform: "Platform", process: "subprocess.Popen[bytes]", name: str, listen: str) -> None:
+        self.platform = platform
+        self.process = process
+        self.id = name
+        self.listen = listen
+        self.messages: List[Dict[str, Any]] = []
+        self._control: Optional[socket.socket] = None
+        self._changed = threading.Condition()
+        self._eof = False
+
+    def attach(self, control: socket.socket, hello: Dict[str, Any], rest: bytes) -> None:
+        """Called by the platform when this instance has said hello."""
+        with self._changed:
+            self.messages.append(hello)
+            self._control = control
+            self._changed.notify_all()
+        threading.Thread(target=self._listen, args=(control, rest), daemon=True).start()
+
+    def _listen(self, control: socket.socket, rest: bytes) -> None:
+        while True:
+            *lines, rest = rest.split(b"\n")
+            with self._changed:
+                self.messages.extend(json.loads(line) for line in lines)
+                self._changed.notify_all()
+            try:
+                data = control.recv(65536)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            rest += data
+        with self._changed:
+            self._eof = True
+            self._changed.notify_all()
+
+    def wait(self, kind: str, count: int = 1) -> Dict[str, Any]:
+        """The `count`-th message of this type, waiting for it."""
+
+        def found() -> List[Dict[str, Any]]:
+            return [message for message in self.messages if message["type"] == kind]
+
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(found()) >= count or self._eof, DEADLINE):
+                raise TimeoutError(f"no {kind} within {DEADLINE} s; got {self.messages}")
+            if len(found()) < count:
+                raise EOFError(f"the process ended without {kind}; got {self.messages}, {self.platform.output()}")
+            return found()[count - 1]
+
+    def tell(self, kind: str, **keys: Any) -> None:
+        """Send a control message."""
+        assert self._control is not None
+        self._control.sendall(json.dumps({"type": kind, **keys}).encode() + b"\n")
+
+    def hang_up(self) -> None:
+        """End the control connection, as the platform's death would."""
+        assert self._control is not None
+        self._control.shutdown(socket.SHUT_RDWR)
+
+    def connect(self, **options: Any) -> Gateway:
+        """A new data connection, HELLO exchanged."""
+        return Gateway(self.listen, **options)
+
+    def stop(self, timeout_ms: int = 10000) -> int:
+        """Ask for stop and wait for the exit status."""
+        self.tell("stop", timeout_ms=timeout_ms)
+        return self.join()
+
+    def join(self) -> int:
+        """Wait for the end of the process."""
+        return self.process.wait(DEADLINE)
+
+    def log(self, stream: str = "stderr") -> List[str]:
+        """Log lines so far (only with logs=True)."""
+        return self.platform.lines(self.id, stream)
+
+    def wait_log(self, text: str, stream: str = "stderr") -> str:
+        """The first log line that holds `text`, waiting for it."""
+        return self.platform.wait_line(self.id, stream, text)
+
+
+class Platform:
+    """What the supervisor is to workers. folder: temporary, app files are written into it."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="hr-")
+        self.control_path = os.path.join(self.folder, "control")
+        self.logs_path = os.path.join(self.folder, "logs")
+        self.table_path = os.path.join(self.folder, "table")
+        with open(self.table_path, "wb") as table:
+            table.write(bytes(8192))
+        self.instances: Dict[str, Instance] = {}
+        self._count = 0
+        self._lock = threading.Condition()
+        self._lines: Dict[Tuple[str, str], List[str]] = {}
+        self._output = open(os.path.join(self.folder, "output"), "w+b")  # noqa: SIM115 (closed by `close`)
+        self._listeners = [self._serve(self.control_path, self._control), self._serve(self.logs_path, self._log)]
+
+    def __enter__(self) -> "Platform":
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process that was started, and remove the folder."""
+        for listener in self._listeners:
+            listener.close()
+        for instance in self.instances.values():
+            if instance.process.poll() is None:
+                instance.process.kill()
+            instance.process.wait()
+        self._output.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def write(self, name: str, source: str) -> str:
+        """Write an app's file, dedented. Its path."""
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(textwrap.dedent(source))
+        return path
+
+    def spawn(self, app: str, source: Optional[str] = None, **options: Any) -> Instance:
+        """Start a worker without waiting. Options: keys of the boot object, and
+
+        logs=True: through the log socket (else into a file, see `output`); table=True: with begun marks;
+        python: the interpreter; environ: further variables; entry: command line after the interpreter.
+        """
+        if source is not None:
+            self.write(app.partition(":")[0], source)
+        self._count += 1
+        name = options.pop("id", f"i{self._count}")
+        listen = os.path.join(self.folder, f"{name}.sock")
+        boot: Dict[str, Any] = {
+            "id": name,
+            "role": "instance",
+            "token": "secret",
+            "control": self.control_path,
+            "service": "shop",
+            "revision": "shop-1",
+            "listen": listen,
+            "logs": self.logs_path if options.pop("logs", False) else None,
+            "app": app,
+            "app_dir": self.folder,
+            "window": WINDOW,
+            "loop": "asyncio",
+            "table": {"path": self.table_path, "begun_offset": 4096} if options.pop("table", False) else None,
+        }
+        environ = {**os.environ, **options.pop("environ", {})}
+        environ.pop("PYTHONPATH", None)
+        python = options.pop("python", sys.executable)
+        entry = options.pop("entry", [ENTRY])
+        boot.update(options)
+        environ["HEADRACE_BOOT"] = json.dumps(boot)
+        process = subprocess.Popen([python, *entry], env=environ, cwd=self.folder, stdout=self._output, stderr=self._output)
+        instance = Instance(self, process, name, listen)
+        with self._lock:
+            self.instances[name] = instance
+            self._lock.notify_all()
+        return instance
+
+    def start(self, app: str, source: Optional[str] = None, **options: Any) -> Instance:
+        """As `spawn`, and wait for ready."""
+        instance = self.spawn(app, source, **options)
+        instance.platform.attached(instance)
+        instance.wait("ready")
+        return instance
+
+    def attached(self, instance: Instance) -> None:
+        """Wait until the instance has said hello."""
+        deadline = time.monotonic() + DEADLINE
+        with self._lock:
+            while not instance.messages:
+                if instance.process.poll() is not None or time.monotonic() > deadline:
+                    raise EOFError(f"the worker said no hello: {self.output()}")
+                self._lock.wait(0.1)
+
+    def fail(self, app: str, source: Optional[str] = None, **options: Any) -> Dict[str, Any]:
+        """Start a worker that must not become ready. Its `failed` message; asserts exit status 3."""
+        instance = self.spawn(app, source, **options)
+        self.attached(instance)
+        failed = instance.wait("failed")
+        assert instance.join() == 3, self.output()
+        return failed
+
+    def output(self) -> str:
+        """What the workers without log socket have written to stdout and stderr."""
+        with open(os.path.join(self.folder, "output"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def mark(self, column: int = 0) -> int:
+        """The begun mark of a gateway column."""
+        with open(self.table_path, "rb") as table:
+            table.seek(4096 + 4 * column)
+            return int.from_bytes(table.read(4), sys.byteorder)
+
+    def lines(self, name: str, stream: str) -> List[str]:
+        """Log lines of an instance so far."""
+        with self._lock:
+            return list(self._lines.get((name, stream), ()))
+
+    def wait_line(self, name: str, stream: str, text: str) -> str:
+        """The first log line of an instance that holds `text`."""
+
+        def found() -> List[str]:
+            return [line for line in self._lines.get((name, stream), ()) if text in line]
+
+        with self._lock:
+            if not self._lock.wait_for(lambda: bool(found()), DEADLINE):
+                raise TimeoutError(f"no log line with {text!r}; got {self._lines}")
+            return found()[0]
+
+    def _serve(self, path: str, handle: Any) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(path)
+        listener.listen(64)
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=handle, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return listener
+
+    def _control(self, connection: socket.socket) -> None:
+        line, rest = _first_line(connection)
+        hello = json.loads(line)
+        with self._lock:
+            self._lock.wait_for(lambda: hello["id"] in self.instances, DEADLINE)
+            self.instances[hello["id"]].attach(connection, hello, rest)
+            self._lock.notify_all()
+
+    def _log(self, connection: socket.socket) -> None:
+        line, rest = _first_line(connection)
+        head = json.loads(line)
+        assert head["token"] == "secret"
+        key = (head["id"], head["stream"])
+        while True:
+            *lines, rest = rest.split(b"\n")
+            with self._lock:
+                self._lines.setdefault(key, []).extend(line.decode("utf-8", "replace") for line in lines)
+                self._lock.notify_all()
+            data = connection.recv(65536)
+            if not data:
+                return
+            rest += data
+
+
+def _first_line(connection: socket.socket) -> Tuple[bytes, bytes]:
+    data = b""
+    while b"\n" not in data:
+        more = connection.recv(65536)
+        if not more:
+            raise EOFError("no first line")
+        data += more
+    line, _, rest = data.partition(b"\n")
+    return line, rest
+
+
+def readable(sock: socket.socket, seconds: float) -> bool:
+    """Whether something can be read within `seconds` (only to show that nothing comes)."""
+    return bool(select.select([sock], [], [], seconds)[0])
