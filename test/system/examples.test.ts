@@ -1,0 +1,151 @@
+/** Every folder of examples/ is served and answers as its README says. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ask, RawClient, values } from "./client.ts";
+import { Headrace, PATIENCE_MS, PYTHON, ROOT, scratchFolder, soon } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE_MS * 2);
+
+const EXAMPLES = join(ROOT, "examples");
+const json = (answer: { body: Buffer }) => JSON.parse(answer.body.toString());
+
+/** A POST with a JSON body. */
+function post(port: number, path: string, value: unknown) {
+  const body = JSON.stringify(value);
+  return ask(port, "POST", path, ["content-type: application/json", `content-length: ${body.length}`], body);
+}
+
+/** One story an example; a folder without one fails the last test. */
+const stories: Record<string, () => Promise<void>> = {
+  async hello() {
+    await using headrace = await Headrace.start("examples/hello/main.py");
+    expect((await ask(headrace.port, "GET", "/")).body.toString()).toBe("Hello, world!\n");
+    expect((await ask(headrace.port, "GET", "/?name=Ada")).body.toString()).toBe("Hello, Ada!\n");
+    expect((await post(headrace.port, "/", { name: "Bo" })).body.toString()).toBe("Hello, Bo!\n");
+  },
+
+  async fastapi() {
+    await using headrace = await Headrace.start("examples/fastapi/main.py");
+    const { port } = headrace;
+    expect(json(await ask(port, "GET", "/items/1"))).toMatchObject({ name: "millstone" });
+    expect((await ask(port, "GET", "/items/99")).status).toBe(404);
+    expect((await post(port, "/items", { name: "", price: -1 })).status).toBe(422);
+    const added = await post(port, "/items", { name: "sieve", price: 3 });
+    expect([added.status, json(added)]).toEqual([201, { number: 2 }]);
+    const catalogue = await ask(port, "GET", "/catalogue");
+    expect(catalogue.body.length).toBeGreaterThan(9000);
+    expect(json(catalogue).length).toBe(160);
+    const ticks = await ask(port, "GET", "/ticks?count=3");
+    expect(values(ticks, "content-type")[0]).toStartWith("text/event-stream");
+    expect(ticks.body.toString()).toBe([0, 1, 2].map((n) => `event: tick\ndata: ${n}\n\n`).join(""));
+    // By now the background task has had its turn: it runs on the same loop as the requests since.
+    expect(json(await ask(port, "GET", "/journal"))).toEqual(["added 2: sieve"]);
+  },
+
+  async flask() {
+    await using headrace = await Headrace.start("examples/flask/main.py", { args: ["--concurrency", "8"] });
+    const { port } = headrace;
+    const form = "entry=grind+the+corn";
+    const head = ["content-type: application/x-www-form-urlencoded", `content-length: ${form.length}`];
+    const signed = await ask(port, "POST", "/", head, form);
+    expect([signed.status, values(signed, "location")]).toEqual([303, ["/"]]);
+    expect((await ask(port, "GET", "/")).body.toString()).toContain("grind the corn");
+    expect(json(await ask(port, "GET", "/hello/Ada"))).toEqual({ hello: "Ada" });
+    const file = readFileSync(join(ROOT, "LICENSE"));
+    const digest = await ask(port, "PUT", "/digest", [`content-length: ${file.length}`], file);
+    expect(json(digest)).toEqual({
+      size: file.length,
+      sha256: createHash("sha256").update(file).digest("hex"),
+    });
+    expect((await ask(port, "GET", "/numbers/3")).body.toString()).toBe("0\n1\n2\n");
+  },
+
+  async django() {
+    using folder = scratchFolder();
+    const env = { NOTES_DB: join(folder.path, "notes.sqlite3") };
+    const cwd = join(EXAMPLES, "django");
+    const migrated = spawnSync(PYTHON, ["manage.py", "migrate", "-v0"], {
+      cwd,
+      env: { ...process.env, ...env },
+    });
+    expect(migrated.status).toBe(0);
+    await using wsgi = await Headrace.start("website.wsgi:application", {
+      cwd,
+      env,
+      args: ["--instances", "2"],
+    });
+    const written = await post(wsgi.port, "/notes/", { text: "by wsgi" });
+    expect([written.status, json(written).text]).toEqual([201, "by wsgi"]);
+    expect((await post(wsgi.port, "/notes/", ["wrong"])).status).toBe(400);
+    await using asgi = await Headrace.start("website.asgi:application", { cwd, env });
+    expect((await post(asgi.port, "/notes/", { text: "by asgi" })).status).toBe(201);
+    const texts = json(await ask(wsgi.port, "GET", "/notes/")).notes.map(
+      ({ text }: { text: string }) => text,
+    );
+    expect(texts).toEqual(["by wsgi", "by asgi"]);
+    expect((await ask(asgi.port, "GET", "/")).body.toString()).toContain("<li>by wsgi</li>");
+    expect((await ask(asgi.port, "GET", "/notes/77/")).status).toBe(404);
+  },
+
+  async websocket() {
+    await using headrace = await Headrace.start("examples/websocket/main.py", { args: ["--instances", "1"] });
+    const page = await ask(headrace.port, "GET", "/");
+    expect(page.body.toString()).toStartWith("<!doctype html>");
+    const url = `${headrace.url.replace("http", "ws")}/chat`;
+    const heard: unknown[] = [];
+    const ada = new WebSocket(`${url}?name=Ada`);
+    const { promise: goodbye, resolve } = Promise.withResolvers<void>();
+    ada.addEventListener("message", ({ data }) => {
+      heard.push(JSON.parse(String(data)));
+      if (heard.length === 4) resolve();
+    });
+    await soon("Ada", new Promise((open) => ada.addEventListener("open", open)));
+    const bo = new WebSocket(`${url}?name=Bo`);
+    await soon("Bo", new Promise((open) => bo.addEventListener("open", open)));
+    bo.send("good morning");
+    bo.close();
+    await soon("all messages", goodbye);
+    expect(heard).toEqual([
+      { from: "room", text: "Ada came in" },
+      { from: "room", text: "Bo came in" },
+      { from: "Bo", text: "good morning" },
+      { from: "room", text: "Bo left" },
+    ]);
+    ada.close();
+    using nameless = await RawClient.open(headrace.port);
+    const key = ["upgrade: websocket", "connection: upgrade", "sec-websocket-version: 13"];
+    const denied = await nameless
+      .request("GET", "/chat", [...key, "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="])
+      .answer();
+    expect(denied.status).toBe(400);
+  },
+
+  async streaming() {
+    await using headrace = await Headrace.start("examples/streaming/main.py");
+    const { port } = headrace;
+    const body = new Uint8Array(2_000_000).fill(7);
+    const upload = await ask(port, "PUT", "/upload", [`content-length: ${body.length}`], body);
+    expect(json(upload)).toEqual({
+      size: body.length,
+      sha256: createHash("sha256").update(body).digest("hex"),
+    });
+    const download = await ask(port, "GET", "/download?mib=5");
+    expect(download.body.length).toBe(5 << 20);
+    const events = await ask(port, "GET", "/events?count=3");
+    expect(events.body.toString()).toBe("data: 0\n\ndata: 1\n\ndata: 2\n\n");
+    const file = await ask(port, "GET", "/file");
+    expect(file.body.equals(readFileSync(join(EXAMPLES, "streaming/main.py")))).toBe(true);
+  },
+};
+
+for (const [name, story] of Object.entries(stories)) test(`examples/${name}`, story);
+
+test("every example has a story and a README", () => {
+  const folders = readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  expect(folders.map(({ name }) => name).sort()).toEqual(Object.keys(stories).sort());
+  for (const { name } of folders)
+    expect(readFileSync(join(EXAMPLES, name, "README.md"), "utf8")).toContain("headrace run");
+});
