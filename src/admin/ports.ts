@@ -1,0 +1,40 @@
+/** What the admin server needs from the platform. */
+
+import type { StatusReport } from "../model/instance.ts";
+import type { MetricFamily } from "../model/metric.ts";
+
+/** Whether requests can be served, and what is missing when they cannot. */
+export interface Readiness {
+  readonly ready: boolean;
+  /** One sentence; empty when ready. */
+  readonly why: string;
+}
+
+/** What came of an action. */
+export type ActionOutcome =
+  | { readonly kind: "done" }
+  /** There is no instance of this id. */
+  | { readonly kind: "unknown-instance" }
+  /** It was tried and did not work; what ran before still runs. */
+  | { readonly kind: "failed"; readonly code: string; readonly message: string };
+
+export interface AdminPorts {
+  readiness(): Readiness;
+  status(): Promise<StatusReport>;
+  metrics(): Promise<readonly MetricFamily[]>;
+  /** Builds new instances, swaps, retires the old ones. Resolves when the new ones serve, or could not. */
+  reload(): Promise<ActionOutcome>;
+  /** Writes the stacks of all threads of an instance to its log. */
+  stacks(instance: string): Promise<ActionOutcome>;
+  /** Replaces one instance. Resolves when the replacement serves, or could not. */
+  restart(instance: string): Promise<ActionOutcome>;
+}
+
+/** Writes metrics as text; telemetry's, bound by the platform. */
+export interface MetricWriter {
+  /** @param accept the request's Accept header */
+  (
+    families: readonly MetricFamily[],
+    accept: string | null,
+  ): { readonly type: string; readonly text: string };
+}

@@ -1,0 +1,14 @@
+import type { EventTable } from "../base/signals.ts";
+
+/** Log events of the admin server. */
+export const adminEvents = {
+  "admin.ready": { level: "info", text: "The admin port listens." },
+  "admin.port_moved": { level: "warn", text: "The usual admin port is taken, so a free one is used." },
+  "admin.exposed": {
+    level: "warn",
+    text: "The admin port listens on an address that other machines may reach.",
+  },
+  "admin.failed": { level: "error", text: "A request to the admin API failed on our side." },
+} as const satisfies EventTable;
+
+export type AdminEvent = keyof typeof adminEvents;
