@@ -5,9 +5,8 @@
 
 import { showDuration, showSize } from "../base/units.ts";
 import type { AccessRecord } from "../model/access.ts";
-import { type Paint, paintFor, plainPaint } from "./paint.ts";
+import { type Paint, plainPaint } from "./paint.ts";
 import { Timestamps } from "./time.ts";
-import { type LineWriter, lineWriter } from "./writer.ts";
 
 /** Writes one record as one line, with its line feed. */
 export type AccessEncoder = (record: AccessRecord) => string;
@@ -91,38 +90,4 @@ function printable(text: string): string {
   return PLAIN.test(text)
     ? text
     : JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("\\\\", "\\");
-}
-
-/** Lines of a gateway are written together this often: it saves a system call a request, and nobody notices. */
-const LINGER_MS = 10;
-/** A reader that takes nothing for so long does not get the last lines. */
-const CLOSE_MS = 2_000;
-
-/** The access log of one process, on stdout. */
-export class AccessLog {
-  readonly #encode: AccessEncoder;
-  readonly #out: LineWriter;
-
-  constructor(format: "text" | "json", service: string, revision = "") {
-    const paint = paintFor(process.stdout.isTTY === true, process.env);
-    this.#encode = format === "text" ? textAccess(paint) : jsonAccess({ service, revision });
-    this.#out = lineWriter(1, {
-      lingerMs: LINGER_MS,
-      dropped: (count) =>
-        format === "text" ? droppedText(count) : `${JSON.stringify({ event: "log.dropped", count })}\n`,
-    });
-  }
-
-  write(record: AccessRecord): void {
-    this.#out.write(this.#encode(record));
-  }
-
-  /** Writes what is left. False when the reader did not take it in time. */
-  close(): Promise<boolean> {
-    return this.#out.close(CLOSE_MS);
-  }
-}
-
-function droppedText(count: number): string {
-  return `${count} lines of the access log were dropped: whoever reads it was too slow.\n`;
 }

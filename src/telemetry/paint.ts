@@ -45,7 +45,9 @@ export const ansiPaint: Paint = {
 };
 
 /** Whether to colour: a terminal that can, and nobody who asked for none (https://no-color.org). */
-export function paintFor(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): Paint {
-  const { NO_COLOR: none, TERM: term } = env as { readonly NO_COLOR?: string; readonly TERM?: string };
-  return isTerminal && (none === undefined || none === "") && term !== "dumb" ? ansiPaint : plainPaint;
+export function paintFor(
+  isTerminal: boolean,
+  env: { readonly [name: string]: string | undefined; NO_COLOR?: string; TERM?: string } = process.env,
+): Paint {
+  return isTerminal && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb" ? ansiPaint : plainPaint;
 }
