@@ -1,0 +1,123 @@
+/** Who is compared in which scenario, and how each is started. */
+import { spawnSync } from "node:child_process";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dir, "..");
+const APPS = join(ROOT, "bench/apps");
+const BIN = join(ROOT, ".venv/bin");
+
+export interface Scenario {
+  readonly name: string;
+  /** Module in bench/apps/, with an attribute `app`. */
+  readonly module: string;
+  readonly path: string;
+  readonly kind: "asgi" | "wsgi";
+}
+
+export const scenarios: readonly Scenario[] = [
+  { name: "raw", module: "raw", path: "/", kind: "asgi" },
+  { name: "fastapi", module: "fastapi_app", path: "/items/42?q=corn", kind: "asgi" },
+  { name: "flask", module: "flask_app", path: "/", kind: "wsgi" },
+];
+
+export interface Contender {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly url: string;
+  readonly cwd: string;
+}
+
+/** Headrace first, then its peers. Each with as many app processes as Headrace has instances: one. */
+export function contenders(scenario: Scenario, scratch: string): Contender[] {
+  const target = `${scenario.module}:app`;
+  const list: Contender[] = [
+    {
+      name: "headrace",
+      command: [
+        join(ROOT, "headrace"),
+        ...["run", target, "--app-dir", APPS, "--port", "18100", "--admin-port", "18199"],
+        ...[
+          "--python",
+          join(BIN, "python"),
+          "--access-log",
+          "off",
+          "--concurrency",
+          scenario.kind === "wsgi" ? "8" : "1000",
+        ],
+      ],
+      url: "http://127.0.0.1:18100",
+      cwd: APPS,
+    },
+  ];
+  if (scenario.kind === "wsgi") list.push(gthread(target));
+  else list.push(uvicorn(target));
+  if (scenario.kind === "asgi" && hasNginx()) list.push(nginx(target, scratch));
+  return list;
+}
+
+const UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"];
+
+function uvicorn(target: string): Contender {
+  return {
+    name: "uvicorn",
+    command: [join(BIN, "uvicorn"), target, "--port", "18101", ...UVICORN],
+    url: "http://127.0.0.1:18101",
+    cwd: APPS,
+  };
+}
+
+/** As many threads as Headrace has slots. */
+function gthread(target: string): Contender {
+  return {
+    name: "gunicorn gthread",
+    command: [
+      join(BIN, "gunicorn"),
+      "-k",
+      "gthread",
+      "--threads",
+      "8",
+      "-b",
+      "127.0.0.1:18102",
+      "--keep-alive",
+      "75",
+      target,
+    ],
+    url: "http://127.0.0.1:18102",
+    cwd: APPS,
+  };
+}
+
+function hasNginx(): boolean {
+  if (spawnSync("nginx", ["-v"]).error === undefined) return true;
+  process.stderr.write("nginx is missing: that peer is left out (Debian: apt-get install nginx-light).\n");
+  return false;
+}
+
+/** nginx in front of two uvicorns over Unix sockets, with a connection pool large enough for every client. */
+function nginx(target: string, scratch: string): Contender {
+  const config = join(scratch, "nginx.conf");
+  const sockets = [1, 2].map((n) => join(scratch, `uvicorn-${n}.sock`));
+  writeFileSync(
+    config,
+    `daemon off; worker_processes auto; pid ${scratch}/nginx.pid; error_log ${scratch}/error.log;
+     worker_rlimit_nofile 16384; events { worker_connections 8192; }
+     http {
+       access_log off; keepalive_requests 100000000;
+       client_body_temp_path ${scratch}/body; proxy_temp_path ${scratch}/proxy; fastcgi_temp_path ${scratch}/fastcgi;
+       uwsgi_temp_path ${scratch}/uwsgi; scgi_temp_path ${scratch}/scgi;
+       upstream app { ${sockets.map((path) => `server unix:${path};`).join(" ")} keepalive 1024; keepalive_requests 100000000; }
+       server { listen 127.0.0.1:18103 backlog=4096;
+         location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header connection ""; proxy_set_header host $host; } } }`,
+  );
+  const start = join(scratch, "nginx-and-uvicorns");
+  const servers = sockets.map(
+    (path) => `${join(BIN, "uvicorn")} ${target} --uds ${path} ${UVICORN.join(" ")} &`,
+  );
+  writeFileSync(
+    start,
+    `#!/bin/sh\n${servers.join("\n")}\nnginx -c ${config} -e ${scratch}/error.log &\ntrap 'kill $(jobs -p); wait; exit 0' TERM\nwait\n`,
+  );
+  chmodSync(start, 0o755);
+  return { name: "nginx, 2 uvicorn", command: [start], url: "http://127.0.0.1:18103", cwd: APPS };
+}
