@@ -25,6 +25,7 @@ export const adminErrors = {
     text: "There is no instance of this id.",
     hint: "headrace ps lists them.",
   },
+  ADMIN_STARTING: { status: 503, whose: "user", text: "The start is still under way." },
   ADMIN_INTERNAL: {
     status: 500,
     whose: "system",

@@ -15,12 +15,15 @@ export type ActionOutcome =
   | { readonly kind: "done" }
   /** There is no instance of this id. */
   | { readonly kind: "unknown-instance" }
+  /** The start is still under way. */
+  | { readonly kind: "starting" }
   /** It was tried and did not work; what ran before still runs. */
   | { readonly kind: "failed"; readonly code: string; readonly message: string };
 
 export interface AdminPorts {
   readiness(): Readiness;
-  status(): Promise<StatusReport>;
+  /** Null while the start is under way. */
+  status(): Promise<StatusReport | null>;
   metrics(): Promise<readonly MetricFamily[]>;
   /** Builds new instances, swaps, retires the old ones. Resolves when the new ones serve, or could not. */
   reload(): Promise<ActionOutcome>;
@@ -30,11 +33,11 @@ export interface AdminPorts {
   restart(instance: string): Promise<ActionOutcome>;
 }
 
-/** Writes metrics as text; telemetry's, bound by the platform. */
-export interface MetricWriter {
-  /** @param accept the request's Accept header */
-  (
-    families: readonly MetricFamily[],
-    accept: string | null,
-  ): { readonly type: string; readonly text: string };
-}
+/**
+ * Writes metrics as text. Telemetry's, bound by the command.
+ * @param accept the request's Accept header
+ */
+export type MetricWriter = (
+  families: readonly MetricFamily[],
+  accept: string | null,
+) => { readonly type: string; readonly text: string };

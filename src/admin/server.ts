@@ -81,7 +81,7 @@ class Api {
     ["/healthz", "GET", () => plain(200, "ok\n")],
     ["/readyz", "GET", () => this.#readiness()],
     ["/metrics", "GET", (request) => this.#metrics(request)],
-    ["/v1/status", "GET", async () => json(200, await this.#ports.status())],
+    ["/v1/status", "GET", () => this.#status()],
     ["/v1/reload", "POST", async () => this.#acted(await this.#ports.reload())],
     ["/v1/instances/*/stacks", "POST", async (_, id) => this.#acted(await this.#ports.stacks(id))],
     ["/v1/instances/*/restart", "POST", async (_, id) => this.#acted(await this.#ports.restart(id))],
@@ -129,6 +129,11 @@ class Api {
     return ready ? plain(200, "ready\n") : plain(503, `not ready: ${why}\n`);
   }
 
+  async #status(): Promise<Response> {
+    const status = await this.#ports.status();
+    return status === null ? failure("ADMIN_STARTING") : json(200, status);
+  }
+
   async #metrics(request: Request): Promise<Response> {
     const families = await this.#ports.metrics();
     const { type, text } = this.#writeMetrics(families, request.headers.get("accept"));
@@ -137,6 +142,7 @@ class Api {
 
   #acted(outcome: ActionOutcome): Response {
     if (outcome.kind === "done") return json(200, { ok: true });
+    if (outcome.kind === "starting") return failure("ADMIN_STARTING");
     if (outcome.kind === "unknown-instance") return failure("ADMIN_INSTANCE_UNKNOWN");
     return json(422, { error: { code: outcome.code, message: outcome.message } });
   }

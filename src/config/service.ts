@@ -52,3 +52,8 @@ export function dnsLabel(text: string): string {
     .slice(0, 63)
     .replace(/^-+|-+$/g, "");
 }
+
+/** The name of a service's only revision. */
+export function revisionName(service: string): string {
+  return `${service}-1`;
+}

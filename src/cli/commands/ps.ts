@@ -1,0 +1,121 @@
+import { Exit, messageOf } from "../../base/errors.ts";
+import { showDuration, showSize } from "../../base/units.ts";
+import { toggle } from "../../config/option.ts";
+import { parse } from "../../config/parse.ts";
+import { listRunStates, type RunState, runDirPath } from "../../config/rundir.ts";
+import type { GatewayReport, InstanceReport, StatusReport } from "../../model/instance.ts";
+import { psHelp } from "../help.ts";
+import type { Io } from "../io.ts";
+import { type Column, table } from "../table.ts";
+import { tellProblems } from "../tell.ts";
+
+const psOptions = {
+  json: toggle({
+    flag: "json",
+    group: "Flags",
+    fallback: false,
+    doc: "Prints one JSON array, for programs.",
+  }),
+} as const;
+
+/** A Headrace that does not answer for so long is shown as such. */
+const ANSWER_MS = 3_000;
+
+/** One running Headrace: what it said of itself, or why it said nothing. */
+export type Answer =
+  | { readonly state: RunState; readonly status: StatusReport }
+  | { readonly state: RunState; readonly why: string };
+
+/** `headrace ps`. */
+export async function ps(argv: readonly string[], io: Io): Promise<number> {
+  const parsed = parse(psOptions, argv, {});
+  if (parsed.help) {
+    io.out(psHelp(psOptions, io.columns));
+    return Exit.OK;
+  }
+  const problems = [...parsed.problems];
+  for (const word of parsed.positionals) {
+    const message = `${JSON.stringify(word)} is too much.`;
+    problems.push({ code: "UNEXPECTED_ARGUMENT", subject: "", message, instead: "Write headrace ps." });
+  }
+  if (problems.length > 0) {
+    tellProblems(io, problems, []);
+    return Exit.USAGE;
+  }
+  const states = listRunStates(runDirPath(io.env, process.getuid?.() ?? 0));
+  const answers = await Promise.all(states.map(ask));
+  io.out(parsed.values.json ? psJson(answers) : psText(answers));
+  return answers.every((answer) => "status" in answer) ? Exit.OK : Exit.SYSTEM;
+}
+
+async function ask(state: RunState): Promise<Answer> {
+  if (state.adminUrl === "") return { state, why: "its admin port is off (--no-admin)" };
+  try {
+    const response = await fetch(`${state.adminUrl}/v1/status`, { signal: AbortSignal.timeout(ANSWER_MS) });
+    if (!response.ok) return { state, why: `its admin port answered with status ${response.status}` };
+    return { state, status: (await response.json()) as StatusReport };
+  } catch (error) {
+    const late = error instanceof Error && error.name === "TimeoutError";
+    const why = late ? `it did not answer within ${showDuration(ANSWER_MS)}` : messageOf(error);
+    return { state, why };
+  }
+}
+
+/** The answers for programs: the status reports, and for those that did not answer what is known of them. */
+export function psJson(answers: readonly Answer[]): string {
+  const rows = answers.map((answer) => {
+    const { adminUrl } = answer.state;
+    if ("status" in answer) return { ...answer.status, adminUrl };
+    const { pid, service, app, url } = answer.state;
+    return { pid, service, app, url, adminUrl, error: answer.why };
+  });
+  return `${JSON.stringify(rows, null, 2)}\n`;
+}
+
+/** The answers for people. */
+export function psText(answers: readonly Answer[]): string {
+  if (answers.length === 0) return "No Headrace of this user runs here. Start one: headrace run main.py\n";
+  return answers.map((answer) => ("status" in answer ? one(answer.status) : silent(answer))).join("\n");
+}
+
+function silent({ state, why }: { readonly state: RunState; readonly why: string }): string {
+  return `${state.service}  ${state.url}  ${state.app}  pid ${state.pid}\n  No status: ${why}.\n`;
+}
+
+function one(status: StatusReport): string {
+  const { line, preload } = status;
+  const kind = status.interface === "" ? "" : ` (${status.interface})`;
+  const facts = [status.service, status.url, `${status.app}${kind}`, `pid ${status.pid}`];
+  if (!status.ready) facts.push("NOT READY");
+  const head = `${facts.join("  ")}  up ${showDuration(status.uptimeMs)}\n`;
+  const tail = `line ${line.waiting} of ${line.depth}  preload ${preload.level}\n`;
+  return `${head}${table(instanceColumns, status.instances)}${table(gatewayColumns, status.gateways)}${tail}`;
+}
+
+const instanceColumns: readonly Column<InstanceReport>[] = [
+  { title: "INSTANCE", cell: (row) => row.id },
+  { title: "STATE", cell: (row) => row.state },
+  { title: "PID", cell: (row) => String(row.pid), right: true },
+  { title: "AGE", cell: (row) => showDuration(row.ageMs), right: true },
+  { title: "IN FLIGHT", cell: (row) => `${row.inFlight}/${row.slots}`, right: true },
+  { title: "SERVED", cell: (row) => String(row.served), right: true },
+  { title: "MEMORY", cell: (row) => known(row.memoryBytes, showSize), right: true },
+  { title: "CPU", cell: (row) => `${Math.round(row.cpuShare * 100)}%`, right: true },
+  { title: "CPU TIME", cell: (row) => showDuration(row.cpuMs), right: true },
+];
+
+const gatewayColumns: readonly Column<GatewayReport>[] = [
+  { title: "GATEWAY", cell: (row) => String(row.id) },
+  { title: "STATE", cell: (row) => row.state },
+  { title: "PID", cell: (row) => String(row.pid), right: true },
+  { title: "AGE", cell: (row) => showDuration(row.ageMs), right: true },
+  { title: "IN FLIGHT", cell: (row) => String(row.inFlight), right: true },
+  { title: "WAITING", cell: (row) => String(row.waiting), right: true },
+  { title: "CONNECTIONS", cell: (row) => String(row.connections), right: true },
+  { title: "MEMORY", cell: (row) => known(row.memoryBytes, showSize), right: true },
+  { title: "CPU TIME", cell: (row) => showDuration(row.cpuMs), right: true },
+];
+
+function known(value: number, show: (value: number) => string): string {
+  return value === 0 ? "-" : show(value);
+}

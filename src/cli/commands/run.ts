@@ -1,0 +1,138 @@
+import { availableParallelism } from "node:os";
+import { startAdmin } from "../../admin/server.ts";
+import { Exit, messageOf } from "../../base/errors.ts";
+import { ReleaseStack } from "../../base/release.ts";
+import { loadRun } from "../../config/load.ts";
+import type { Facts } from "../../config/resolve.ts";
+import type { RunConfig } from "../../config/run-config.ts";
+import { ensureRunDir, removeRunState, startTicks, writeRunState } from "../../config/rundir.ts";
+import { revisionName } from "../../config/service.ts";
+import type { LogRecord } from "../../model/log.ts";
+import type { Running } from "../../platform/start.ts";
+import { metricContentTypes, metricFormat, writeMetrics } from "../../telemetry/prometheus.ts";
+import { adminPorts } from "../admin-ports.ts";
+import { runHelp } from "../help.ts";
+import type { Io } from "../io.ts";
+import { openLogs, type RunLogs } from "../logs.ts";
+import { listenToSignals } from "../signals.ts";
+import { startedRecord, startedText } from "../started.ts";
+import { tellError, tellProblems } from "../tell.ts";
+
+/** `headrace run`: serves an app until a signal ends it. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const loaded = loadRun(argv, io.env, factsOf(io));
+  if (loaded.kind === "help") {
+    io.out(runHelp(io.columns));
+    return Exit.OK;
+  }
+  if (loaded.kind === "problems") {
+    tellProblems(io, loaded.problems, loaded.notices);
+    io.err("headrace run --help lists all flags.\n");
+    return Exit.USAGE;
+  }
+  tellProblems(io, [], loaded.notices);
+  const logs = openLogs(loaded.config, io);
+  try {
+    return await serve(loaded.config, io, logs);
+  } finally {
+    await logs.close();
+  }
+}
+
+async function serve(config: RunConfig, io: Io, logs: RunLogs): Promise<number> {
+  const release = new ReleaseStack();
+  let running: Running | null = null;
+  const signals = listenToSignals(logs.log);
+  release.push(() => signals.close());
+  try {
+    const runDir = ensureRunDir(io.env);
+    const adminUrl = config.admin ? openAdmin(config, logs, release, () => running) : "";
+    // Loaded here, so that help and wrong flags are answered without it.
+    const { start } = await import("../../platform/start.ts");
+    const starting = start(config, {
+      log: logs.log,
+      output: logs.output(config.service, revisionName(config.service)),
+      gatewayCommand: [process.execPath, ...process.execArgv, Bun.main, "__gateway"],
+    });
+    const early = await Promise.race([starting.then(() => null), signals.early]);
+    // Nothing is served yet, so there is nothing to wait for: instances and gateways end with this process.
+    if (early !== null) return early;
+    running = await starting;
+    noteRun(runDir, config, running.url, adminUrl, release);
+    await announce(config, running, adminUrl, logs);
+    signals.serve(running);
+    return await running.done;
+  } finally {
+    await release.release().catch((error: unknown) => tellError(io, error));
+  }
+}
+
+function factsOf(io: Io): Facts {
+  return {
+    cwd: io.cwd,
+    cores: availableParallelism(),
+    sharesPorts: process.platform === "linux",
+    stdoutIsTerminal: io.stdoutIsTerminal,
+    stderrIsTerminal: io.stderrIsTerminal,
+  };
+}
+
+function openAdmin(
+  config: RunConfig,
+  logs: RunLogs,
+  release: ReleaseStack,
+  running: () => Running | null,
+): string {
+  const server = startAdmin({
+    host: config.adminHost,
+    port: config.adminPort,
+    portGiven: config.adminPortGiven,
+    ports: adminPorts(running),
+    writeMetrics(families, accept) {
+      const format = metricFormat(accept);
+      return { type: metricContentTypes[format], text: writeMetrics(families, format) };
+    },
+    log: logs.log,
+  });
+  release.push(() => server.stop());
+  return server.url;
+}
+
+/** Leaves the note that `headrace ps` reads. */
+function noteRun(
+  runDir: string,
+  config: RunConfig,
+  url: string,
+  adminUrl: string,
+  release: ReleaseStack,
+): void {
+  const { pid } = process;
+  const { service, app } = config;
+  writeRunState(runDir, {
+    pid,
+    startTicks: startTicks(pid) ?? 0,
+    service,
+    app,
+    url,
+    adminUrl,
+    startedAt: Date.now(),
+  });
+  release.push(() => removeRunState(runDir, pid));
+}
+
+async function announce(config: RunConfig, running: Running, adminUrl: string, logs: RunLogs): Promise<void> {
+  try {
+    const status = await running.status();
+    if (config.logFormat === "text") logs.text(startedText(status, adminUrl, logs.paint));
+    else logs.log(startedRecord(status, adminUrl));
+  } catch (error) {
+    const record: LogRecord = {
+      time: Date.now(),
+      level: "warn",
+      event: "cli.status_failed",
+      message: `Serving on ${running.url}, but the status could not be read: ${messageOf(error)}`,
+      fields: {},
+    };
+    logs.log(record);
+  }
+}

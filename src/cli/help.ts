@@ -1,0 +1,103 @@
+/** Help texts, made from the rows of the options. Pure. */
+
+import { type Option, ownVariable } from "../config/option.ts";
+import { groups, runOptions } from "../config/options.ts";
+import type { OptionTable } from "../config/parse.ts";
+import { VERSION } from "../model/version.ts";
+
+/** What `headrace` alone says. */
+export function overview(): string {
+  return `Headrace ${VERSION}: serves any Python app through a gateway, in front of a pool of instances.
+
+Usage
+  headrace run APP [flags]   Serve an app: main.py, main.py:app or shop.wsgi:application
+  headrace ps                Show the Headraces that run here, with their instances
+  headrace version           Print the version
+
+headrace COMMAND --help says more.
+`;
+}
+
+/** The help of `headrace run`. @param columns width to wrap to */
+export function runHelp(columns: number): string {
+  const head = `Serves a Python app: ASGI, WSGI, or a plain function.
+
+Usage
+  headrace run APP [flags]
+
+  APP is a file or a module, with or without the attribute:
+      main.py   main.py:app   shop.wsgi:application
+  Without the attribute, the obvious one is taken. For functions: $FUNCTION_SOURCE.
+`;
+  const sections = groups.map((group) => {
+    const rows = Object.values<AnyOption>(runOptions).filter((option) => option.group === group);
+    return `\n${group}\n${rows.map((option) => optionHelp(option, columns)).join("")}`;
+  });
+  return `${head}${sections.join("")}
+Every flag has an environment variable: --line-depth is HEADRACE_LINE_DEPTH. Flags are stronger.
+Durations: 500ms, 30s, 5m; a bare number is seconds. Sizes: 64KiB, 16Mi, 1GB; a bare number is bytes.
+
+Signals: SIGTERM or Ctrl-C lets requests finish, a second one does not; SIGHUP reloads the app.
+Exit codes: 0 stopped, 1 fault, 2 wrong flags or surroundings, 3 the app did not start.
+`;
+}
+
+/** The help of `headrace ps`. */
+export function psHelp(options: OptionTable, columns: number): string {
+  const rows = Object.values(options).map((option) => optionHelp(option, columns));
+  return `Shows the Headraces of this user that run on this machine, with their instances and gateways.
+
+Usage
+  headrace ps [flags]
+
+Flags
+${rows.join("")}`;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: rows of any value type are described alike
+type AnyOption = Option<any>;
+
+/** Column in which the descriptions begin. */
+const INDENT = 30;
+
+/** One option in the help: flag, then what it does, wrapped. */
+export function optionHelp(option: AnyOption, columns: number): string {
+  const flag = `  ${flagForm(option)}`;
+  const lines = wrap(described(option), Math.max(30, Math.min(columns, 110) - INDENT));
+  const pad = " ".repeat(INDENT);
+  if (flag.length + 2 > INDENT) return `${flag}\n${lines.map((line) => `${pad}${line}\n`).join("")}`;
+  return lines.map((line, index) => `${(index === 0 ? flag : "").padEnd(INDENT)}${line}\n`).join("");
+}
+
+/** `-p, --port N`, `--[no-]http2`. */
+export function flagForm(option: AnyOption): string {
+  const short = option.short === "" ? "" : `-${option.short}, `;
+  if (option.kind === "toggle") return `${short}--${option.fallback ? "[no-]" : ""}${option.flag}`;
+  return `${short}--${option.flag} ${option.placeholder}`;
+}
+
+function described(option: AnyOption): string {
+  const notes: string[] = [];
+  const isDefault = option.kind === "toggle" ? option.fallback : option.fallbackText !== "";
+  if (isDefault) notes.push(`default ${option.fallbackText}`);
+  if (option.env.length > 0) notes.push(option.env.map((name: string) => `$${name}`).join(", "));
+  return notes.length === 0 ? option.doc : `${option.doc} [${notes.join("; ")}]`;
+}
+
+/** All environment variables of an option, strongest first. */
+export function variables(option: AnyOption): readonly string[] {
+  return [ownVariable(option.flag), ...option.env];
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  lines.push(line);
+  return lines;
+}

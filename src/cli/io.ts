@@ -1,0 +1,48 @@
+import { writeSync } from "node:fs";
+import { systemCode } from "../base/errors.ts";
+import type { Environment } from "../config/parse.ts";
+
+/** A command's surroundings, so that commands can be called by tests. */
+export interface Io {
+  /** Writes to stdout. */
+  readonly out: (text: string) => void;
+  /** Writes to stderr. */
+  readonly err: (text: string) => void;
+  readonly env: Environment;
+  /** Absolute. */
+  readonly cwd: string;
+  readonly stdoutIsTerminal: boolean;
+  readonly stderrIsTerminal: boolean;
+  /** Columns of the terminal; 100 when there is none. */
+  readonly columns: number;
+}
+
+/** How long to sleep before the next try when a pipe is full. */
+const RETRY_MS = 2;
+
+/** The surroundings of this process. */
+export function processIo(): Io {
+  return {
+    out: (text) => writeAll(1, text),
+    err: (text) => writeAll(2, text),
+    env: process.env,
+    cwd: process.cwd(),
+    stdoutIsTerminal: process.stdout.isTTY === true,
+    stderrIsTerminal: process.stderr.isTTY === true,
+    columns: process.stdout.columns ?? 100,
+  };
+}
+
+/** A command's few lines, whole before the process exits. A reader that is gone does not matter. */
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  let offset = 0;
+  while (offset < bytes.length) {
+    try {
+      offset += writeSync(fd, bytes, offset);
+    } catch (error) {
+      if (systemCode(error) !== "EAGAIN") return;
+      Bun.sleepSync(RETRY_MS);
+    }
+  }
+}

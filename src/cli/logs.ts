@@ -1,0 +1,50 @@
+import type { RunConfig } from "../config/run-config.ts";
+import type { LogSink } from "../model/log.ts";
+import { createLogger, jsonLogs, textLogs } from "../telemetry/logs.ts";
+import { type Paint, paintFor } from "../telemetry/paint.ts";
+import { lineWriter } from "../telemetry/writer.ts";
+import type { Io } from "./io.ts";
+
+/** Whoever reads our output and takes nothing for so long does not get the last lines. */
+const CLOSE_MS = 2_000;
+
+/** A line that an instance wrote. */
+interface Output {
+  readonly instance: string;
+  readonly stream: "stdout" | "stderr";
+  readonly requestId: string;
+  readonly line: string;
+}
+
+/** The streams of `headrace run`. */
+export interface RunLogs {
+  readonly log: LogSink;
+  readonly paint: Paint;
+  output(service: string, revision: string): (line: Output) => void;
+  /** Text for people, in order with the log lines. */
+  text(text: string): void;
+  close(): Promise<void>;
+}
+
+/** Opens stdout and stderr for lines, in the format and from the level that the config says. */
+export function openLogs(config: Pick<RunConfig, "logFormat" | "logLevel">, io: Io): RunLogs {
+  const json = config.logFormat === "json";
+  const paint = paintFor(io.stderrIsTerminal && !json, io.env);
+  const dropped = (count: number) =>
+    json
+      ? `${JSON.stringify({ time: new Date().toISOString(), level: "warn", event: "log.dropped", count })}\n`
+      : `${count} log lines were dropped: whoever reads them was too slow.\n`;
+  const stdout = lineWriter(1, { lingerMs: 0, dropped });
+  const stderr = lineWriter(2, { lingerMs: 0, dropped });
+  const encode = json ? jsonLogs() : textLogs(paint);
+  const logger = createLogger({ level: config.logLevel, encode, stdout, stderr });
+  return {
+    log: logger.log,
+    paint,
+    output: (service, revision) => (line) => logger.app({ time: Date.now(), service, revision, ...line }),
+    text: (text) => stderr.write(text),
+    async close() {
+      await Promise.all([stdout.close(CLOSE_MS), stderr.close(CLOSE_MS)]);
+    },
+  };
+}
