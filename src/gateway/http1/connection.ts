@@ -1,0 +1,495 @@
+/**
+ * One client's HTTP/1.1 connection: requests one after the other, each an {@link Exchange} with the pipeline.
+ *
+ * ```
+ *            first byte        head complete, with a body        body complete
+ *  ┌─▶ IDLE ───────────▶ HEAD ───────────────────────────▶ BODY ────────────────▶ ANSWERING ──┐
+ *  │                      │ └── head complete, no body ──────│───────────────────▶   │  │      │ response taken
+ *  │                      │                    response taken│                   101 │  │      │
+ *  │                      │                                  ▼                       ▼  │      │
+ *  └──────────────────────│──── body complete ────────── DISCARDING              UPGRADED      │
+ *  └──────────────────────│────────────────────────────────────────────────────────────────────┘
+ *                         │ refused, timed out, told to close, shut down (from every state)
+ *                         ▼
+ *                      CLOSING ── socket closed (from every state) ──▶ CLOSED
+ * ```
+ *
+ * The next request is looked at when the socket has taken the whole response before it; until then what the client sends
+ * stays in {@link Input}, and above {@link UNREAD} bytes the socket is not read.
+ */
+import type { Accept, Fields, GoneReason, Refusal } from "../client.ts";
+import type { GatewaySettings } from "../settings.ts";
+import type { Ticked, Ticker } from "../ticker.ts";
+import type { Transport, TransportUser } from "../transport.ts";
+import { type Handshake, negotiate, upgradeResponse } from "../websocket/handshake.ts";
+import { WebSocketSession } from "../websocket/session.ts";
+import { Body, Read } from "./body.ts";
+import { type HttpError, HttpErrors } from "./errors.ts";
+import { Exchange, type ExchangeOwner } from "./exchange.ts";
+import { HeadBuffer } from "./head-buffer.ts";
+import { Input } from "./input.ts";
+import type { HeadParser } from "./parser.ts";
+import { errorResponse } from "./refusal.ts";
+import { Parsed } from "./request-line.ts";
+import type { ResponseWriter } from "./response.ts";
+import { assertEdge, Phase, State } from "./states.ts";
+import { probe, TimeLimits } from "./time-limits.ts";
+
+/** Bytes that may wait unread before the socket is paused. */
+const UNREAD = 64 * 1024;
+/** Longest target that a refusal carries into the log. */
+const LOGGED_TARGET = 2048;
+
+/** What the connections of one listener share. */
+export interface Shared {
+  readonly settings: GatewaySettings;
+  readonly parser: HeadParser;
+  readonly writer: ResponseWriter;
+  readonly ticker: Ticker;
+  readonly accept: Accept;
+  refused(refusal: Refusal): void;
+  /** A response of the app could not be sent as HTTP. */
+  badResponse(exchange: Exchange): void;
+  /** The connection turned out to be HTTP/2; `bytes` are what it has sent. Takes the transport over. */
+  preface(transport: Transport, bytes: Uint8Array): void;
+  /** The connection is closed, or not this front's any more. */
+  left(connection: Connection): void;
+}
+
+/** See the head of this file. */
+export class Connection implements TransportUser, ExchangeOwner, Ticked {
+  state: number = State.IDLE;
+  readonly writer: ResponseWriter;
+  exchange: Exchange | null = null;
+  body: Body | null = null;
+  /** The client has sent FIN. */
+  clientEnded = false;
+  readonly input = new Input();
+  private partial: HeadBuffer | null = null;
+  private session: WebSocketSession | null = null;
+  private handshake: Handshake | null = null;
+  private first = true;
+  private advancing = false;
+  private paused = false;
+  private draining = false;
+  /** `100 Continue` is still to be sent before the body is asked for. */
+  private continueDue = false;
+  private closeAfterResponse = false;
+  private readonly limits: TimeLimits;
+
+  constructor(
+    private readonly shared: Shared,
+    readonly transport: Transport,
+  ) {
+    this.writer = shared.writer;
+    this.limits = new TimeLimits(shared.settings.http, shared.ticker);
+    shared.ticker.join(this);
+  }
+
+  private enter(state: number): void {
+    assertEdge(this.state, state);
+    this.state = state;
+    this.limits.restart();
+  }
+
+  // What the transport reports.
+
+  data(chunk: Uint8Array): void {
+    if (this.session !== null) {
+      this.session.data(chunk);
+      return;
+    }
+    if (this.state >= State.CLOSING) return;
+    this.limits.progress();
+    this.input.push(chunk);
+    this.advance();
+  }
+
+  sent(counted: number): void {
+    if (this.session !== null) this.session.sent(counted);
+    else this.exchange?.side?.sent(counted);
+  }
+
+  drained(): void {
+    if (this.session !== null) {
+      this.session.drained();
+      return;
+    }
+    const exchange = this.exchange;
+    if (exchange === null) return;
+    if (exchange.phase === Phase.ENDED) this.responseTaken(exchange);
+    else exchange.drained();
+  }
+
+  ended(): void {
+    this.clientEnded = true;
+    this.limits.clientEnded();
+    if (this.session !== null) {
+      this.session.ended();
+      return;
+    }
+    this.advance();
+  }
+
+  closed(reset: boolean): void {
+    if (this.state === State.CLOSED) return;
+    this.enter(State.CLOSED);
+    this.shared.ticker.leave(this);
+    this.input.clear();
+    this.partial = null;
+    this.session?.closed(reset);
+    this.exchange?.leave(reset ? "reset" : "closed");
+    this.exchange = null;
+    this.shared.left(this);
+  }
+
+  // What the exchange asks for.
+
+  wantBody(exchange: Exchange): void {
+    if (this.session !== null) {
+      this.session.grant(exchange.granted);
+      exchange.granted = 0;
+      return;
+    }
+    if (this.state !== State.BODY) return;
+    this.limits.progress();
+    if (this.continueDue && exchange.answerable) {
+      this.continueDue = false;
+      exchange.write(CONTINUE, 0);
+    }
+    this.advance();
+  }
+
+  closesAfter(_exchange: Exchange): boolean {
+    if (this.draining) return true;
+    if (this.state !== State.BODY || this.body === null) return false;
+    // Whether a client that was not told to continue will send its body is anybody's guess.
+    return this.continueDue || this.body.left > this.shared.settings.http.discardBytes;
+  }
+
+  responded(_exchange: Exchange, close: boolean): void {
+    this.closeAfterResponse = close;
+  }
+
+  unsendable(exchange: Exchange): void {
+    this.shared.badResponse(exchange);
+    exchange.leave("protocol-error");
+    this.answerError(HttpErrors.response, exchange.head.method);
+  }
+
+  aborted(_exchange: Exchange): void {
+    this.exchange = null;
+    this.cut();
+  }
+
+  upgrade(exchange: Exchange, subprotocol: string, fields: Fields): void {
+    const { handshake } = this;
+    if (handshake === null || !this.writer.interim(101, fields)) {
+      this.unsendable(exchange);
+      return;
+    }
+    exchange.enter(Phase.UPGRADED);
+    exchange.write(upgradeResponse(handshake, subprotocol, fields), 0);
+    this.enter(State.UPGRADED);
+    const { settings, ticker } = this.shared;
+    this.session = new WebSocketSession({
+      transport: this.transport,
+      exchange: exchange.side!,
+      settings: settings.websocket,
+      deflate: handshake.deflate,
+      ticker,
+    });
+    this.handshake = null;
+    this.wantBody(exchange);
+    if (this.clientEnded) this.session.ended();
+  }
+
+  message(text: boolean, chunk: Uint8Array, more: boolean): void {
+    this.session?.message(text, chunk, more);
+  }
+
+  closeWebSocket(code: number, reason: string): void {
+    this.session?.close(code, reason);
+  }
+
+  // What the listener asks for.
+
+  /** Closes when idle, else after the response that is under way. WebSockets are closed by the pipeline. */
+  shutdown(): void {
+    this.draining = true;
+    if (this.state === State.IDLE) this.close();
+  }
+
+  /** Closes at once, whatever is under way. */
+  destroy(): void {
+    if (this.state === State.CLOSED) return;
+    this.exchange?.leave("shutdown");
+    this.exchange = null;
+    this.transport.destroy(true);
+  }
+
+  tick(now: number): void {
+    if (this.limits.sendingStalled(this.transport, now)) {
+      this.exchange?.leave("slow-read");
+      this.cut();
+      return;
+    }
+    if (this.state === State.ANSWERING) {
+      if (this.clientEnded && this.exchange !== null) this.lookForClient(this.exchange, now);
+    } else if (this.limits.over(this.state, this.exchange, now)) this.timedOut();
+  }
+
+  private lookForClient(exchange: Exchange, now: number): void {
+    const verdict = probe(exchange, this.limits, now);
+    if (verdict === "ask") exchange.write(CONTINUE, 0);
+    else if (verdict === "gone") {
+      exchange.leave("closed");
+      this.cut();
+    }
+  }
+
+  private timedOut(): void {
+    if (this.state === State.BODY) this.fail(HttpErrors.bodyTimeout, "slow-body");
+    // An empty line that was left over is no request.
+    else if (this.state === State.HEAD && this.partial !== null && this.partial.content.length > 2) {
+      this.refuse(HttpErrors.headerTimeout);
+    } else this.close();
+  }
+
+  // The input.
+
+  /** Does what can be done with the input, then decides whether more of it is wanted. */
+  private advance(): void {
+    // Whoever is called on the way may call back here: the loop that is running sees what it changed.
+    if (this.advancing) return;
+    this.advancing = true;
+    while (this.step()) {
+      // Everything happens in the step.
+    }
+    this.advancing = false;
+    if (this.clientEnded) this.inputEnded();
+    const pause = this.state < State.UPGRADED && this.input.length > UNREAD;
+    if (pause !== this.paused) {
+      this.paused = pause;
+      if (pause) this.transport.pause();
+      else this.transport.resume();
+    }
+  }
+
+  /** One step; false when there is nothing to do before something else happens. */
+  private step(): boolean {
+    switch (this.state) {
+      case State.IDLE:
+      case State.HEAD:
+        return this.input.ready() && this.readHead();
+      case State.BODY:
+        return this.input.ready() && this.readBody();
+      case State.DISCARDING:
+        return this.input.ready() && this.discardBody();
+      case State.ANSWERING:
+        return this.checkEarly();
+      default:
+        this.input.clear();
+        return false;
+    }
+  }
+
+  private readHead(): boolean {
+    const { input } = this;
+    const { parser } = this.shared;
+    if (this.partial !== null) {
+      this.partial.append(input.at === 0 ? input.chunk : input.chunk.subarray(input.at));
+      if (!this.partial.due) {
+        input.replace(NOTHING, 0);
+        return true;
+      }
+      input.replace(this.partial.content, 0);
+    }
+    const { chunk, at } = input;
+    switch (parser.parse(chunk, at, chunk.length)) {
+      case Parsed.INCOMPLETE:
+        if (this.partial === null) {
+          const { requestLine, headerBytes } = this.shared.settings.http;
+          this.partial = new HeadBuffer(requestLine + headerBytes);
+          this.partial.append(chunk.subarray(at));
+          this.enter(State.HEAD);
+        }
+        input.replace(NOTHING, 0);
+        return true;
+      case Parsed.REFUSED:
+        this.refuse(parser.error);
+        return false;
+      case Parsed.PREFACE:
+        this.toHttp2(chunk.subarray(at));
+        return false;
+      default:
+        this.partial = null;
+        this.first = false;
+        input.at = parser.end;
+        this.begin();
+        return true;
+    }
+  }
+
+  /** The head is complete and valid: the pipeline gets it. */
+  private begin(): void {
+    const { parser, settings } = this.shared;
+    const head = parser.head!;
+    if (head.websocket) {
+      this.handshake = negotiate(head.fields, settings.websocket);
+      if (this.handshake === null) {
+        this.refuse(HttpErrors.websocketHandshake);
+        return;
+      }
+    }
+    const exchange = new Exchange(this, head, parser.keepAlive);
+    this.exchange = exchange;
+    if (head.bodyLength === 0) {
+      this.body = null;
+      this.continueDue = false;
+      this.enter(State.ANSWERING);
+    } else {
+      this.body = new Body(head.bodyLength, settings.http);
+      this.continueDue = head.expectContinue;
+      this.enter(State.BODY);
+    }
+    exchange.side = this.shared.accept(head, exchange);
+  }
+
+  private readBody(): boolean {
+    const exchange = this.exchange!;
+    const body = this.body!;
+    // Whoever sends a body unasked need not be asked.
+    this.continueDue = false;
+    if (exchange.granted === 0 || exchange.side === null) return false;
+    const before = body.bytes;
+    const read = body.read(this.input, exchange.granted, this.takeBody);
+    exchange.granted -= body.bytes - before;
+    if (this.state !== State.BODY) return true;
+    if (read === Read.REFUSED) {
+      this.fail(body.error, body.error === HttpErrors.bodySize ? "too-large" : "protocol-error");
+      return false;
+    }
+    if (read === Read.END) this.enter(State.ANSWERING);
+    return true;
+  }
+
+  /** One function for all bodies of the connection. */
+  private readonly takeBody = (chunk: Uint8Array, end: boolean): void => {
+    const exchange = this.exchange;
+    if (exchange !== null && exchange.phase !== Phase.OVER) exchange.side!.body(chunk, end);
+  };
+
+  private discardBody(): boolean {
+    const body = this.body!;
+    const before = body.bytes;
+    const read = body.read(this.input, Number.MAX_SAFE_INTEGER, DROP);
+    this.discarded += body.bytes - before;
+    const tooMuch = this.discarded > this.shared.settings.http.discardBytes;
+    if (read === Read.REFUSED || tooMuch) this.close();
+    else if (read === Read.END) this.enter(State.IDLE);
+    return true;
+  }
+
+  private discarded = 0;
+
+  /** Between a WebSocket handshake and its answer the client has to wait (RFC 6455 §4.1). */
+  private checkEarly(): boolean {
+    if (this.handshake !== null && this.exchange?.phase === Phase.WAITING && this.input.ready()) {
+      this.fail(HttpErrors.websocketEarly, "protocol-error");
+    }
+    return false;
+  }
+
+  /** The client has sent FIN, and everything before it that can be used now has been. */
+  private inputEnded(): void {
+    if (this.state === State.HEAD) this.refuse(HttpErrors.truncated);
+    else if (this.state === State.BODY && this.input.length === 0) this.fail(HttpErrors.truncated, "closed");
+    else if (this.state === State.IDLE || this.state === State.DISCARDING) this.close();
+  }
+
+  private toHttp2(bytes: Uint8Array): void {
+    if (!this.first) {
+      this.refuse(HttpErrors.preface);
+      return;
+    }
+    this.enter(State.CLOSED);
+    this.shared.ticker.leave(this);
+    this.shared.left(this);
+    this.shared.preface(this.transport, bytes);
+  }
+
+  // Ends.
+
+  private responseTaken(exchange: Exchange): void {
+    this.exchange = null;
+    this.handshake = null;
+    exchange.finish();
+    if (this.closeAfterResponse || this.draining) this.close();
+    else if (this.state === State.BODY) {
+      this.discarded = 0;
+      this.enter(State.DISCARDING);
+    } else if (this.state === State.ANSWERING) this.enter(State.IDLE);
+    this.advance();
+  }
+
+  /** Refuses what is not a request yet. */
+  private refuse(error: HttpError): void {
+    const { line } = this.shared.parser;
+    const known = this.state === State.IDLE || error !== HttpErrors.headerTimeout;
+    const bytes = this.input.chunk.subarray(
+      line.targetStart,
+      Math.min(line.targetEnd, line.targetStart + LOGGED_TARGET),
+    );
+    this.shared.refused({
+      status: error.status,
+      code: error.code,
+      peers: this.transport.peers,
+      method: known ? line.method : "",
+      target: known ? Buffer.from(bytes).toString("latin1") : "",
+    });
+    this.answerError(error, line.method);
+  }
+
+  /** Ends a request that has become impossible: with an error while nothing has been answered, else by cutting it off. */
+  private fail(error: HttpError, reason: GoneReason): void {
+    const exchange = this.exchange;
+    if (exchange === null) {
+      this.close();
+      return;
+    }
+    if (exchange.phase === Phase.ENDED) {
+      // Its answer is complete and on its way; only the rest of the request is lost.
+      this.closeAfterResponse = true;
+      return;
+    }
+    const { answerable } = exchange;
+    exchange.leave(reason);
+    if (answerable) this.answerError(error, exchange.head.method);
+    else this.cut();
+  }
+
+  private answerError(error: HttpError, method: string): void {
+    this.transport.write(errorResponse(error, method === "HEAD"), 0);
+    this.close();
+  }
+
+  /** Sends what is queued, then closes. */
+  private close(): void {
+    if (this.state >= State.CLOSING) return;
+    this.exchange = null;
+    this.partial = null;
+    this.input.clear();
+    this.enter(State.CLOSING);
+    this.transport.end();
+  }
+
+  private cut(): void {
+    this.exchange = null;
+    this.transport.destroy(true);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
+const DROP = (): void => undefined;

@@ -1,0 +1,244 @@
+/** Takes clients in: one listening socket, and the front that each connection speaks. */
+import type { Socket, SocketHandler, SocketListener } from "bun";
+import type { LogSink } from "../model/log.ts";
+import type { Accept, Refusal } from "./client.ts";
+import { connectionLimit } from "./file-limit.ts";
+import { flushAll } from "./flush.ts";
+import { Connection, type Shared } from "./http1/connection.ts";
+import { HeadParser } from "./http1/parser.ts";
+import { ResponseWriter } from "./http1/response.ts";
+import { removeStaleSocket, toListenError } from "./listen-error.ts";
+import type { GatewaySettings } from "./settings.ts";
+import { type LocalEnd, SocketTransport } from "./socket-transport.ts";
+import { Ticker, tickInterval } from "./ticker.ts";
+
+/** Everything a listener is told at its start. */
+export interface ListenerOptions {
+  readonly settings: GatewaySettings;
+  readonly accept: Accept;
+  /** A request was refused before the pipeline saw it. */
+  readonly refused: (refusal: Refusal) => void;
+  /** A client connection was accepted, and one was closed. */
+  readonly opened?: () => void;
+  readonly closed?: () => void;
+  readonly log: LogSink;
+}
+
+/** Protocols offered by ALPN, in the wire's length-prefixed form. */
+const ALPN_H1 = Buffer.from("\x08http/1.1", "latin1");
+
+/** At most this often, in milliseconds, is a connection that was turned away logged. */
+const FULL_LOG_MS = 10_000;
+
+/** A front's connection, as far as the listener has to do with it. */
+interface Draining {
+  shutdown(): void;
+  destroy(): void;
+}
+
+/** One listening socket and its connections. */
+export class Listener {
+  /** Port that is listened on; 0 for a Unix socket. */
+  readonly port: number;
+  private readonly shared: Shared;
+  private readonly ticker: Ticker;
+  private readonly local: LocalEnd;
+  private readonly server: SocketListener<SocketTransport>;
+  private readonly open = new Set<SocketTransport>();
+  private readonly fronts = new Set<Draining>();
+  private readonly most = connectionLimit();
+  /** TLS connections that are not through their handshake, and since when. */
+  private readonly handshakes = new Map<SocketTransport, number>();
+  private draining = false;
+  private emptied: (() => void) | null = null;
+  private fullLogged = Number.NEGATIVE_INFINITY;
+
+  /**
+   * Starts to listen.
+   * @throws ListenError when the port is taken, the address or the certificate is not usable
+   */
+  static async start(options: ListenerOptions): Promise<Listener> {
+    if (options.settings.uds !== "") await removeStaleSocket(options.settings.uds);
+    return new Listener(options);
+  }
+
+  private constructor(private readonly options: ListenerOptions) {
+    const { settings } = options;
+    const { http } = settings;
+    this.ticker = new Ticker(
+      tickInterval([http.headerTimeoutMs, http.bodyTimeoutMs, http.sendTimeoutMs, http.idleTimeoutMs]),
+    );
+    this.local = { uds: settings.uds, secure: settings.tlsCert !== "" };
+    this.shared = {
+      settings,
+      parser: new HeadParser(http, false),
+      writer: new ResponseWriter(),
+      ticker: this.ticker,
+      accept: options.accept,
+      refused: options.refused,
+      badResponse: (exchange) =>
+        this.log("warn", "http.bad_response", "The app's response cannot be sent as HTTP.", {
+          method: exchange.head.method,
+          target: Buffer.from(exchange.head.target).toString("latin1"),
+          status: exchange.status,
+        }),
+      preface: (transport) => transport.destroy(true),
+      left: (connection) => this.fronts.delete(connection),
+    };
+    if (this.local.secure && http.headerTimeoutMs > 0) {
+      this.ticker.join({ tick: (now) => this.checkHandshakes(now) });
+    }
+    this.server = this.listen();
+    this.port = "port" in this.server ? Number(this.server.port) : 0;
+  }
+
+  /** Client connections that are open. */
+  connections(): number {
+    return this.open.size;
+  }
+
+  /**
+   * Takes no more connections, closes the idle ones, lets the others finish what they have begun. Resolves when there are none left;
+   * {@link close} ends the wait.
+   */
+  drain(): Promise<void> {
+    if (!this.draining) {
+      this.draining = true;
+      this.server.stop(false);
+      for (const front of this.fronts) front.shutdown();
+      flushAll();
+    }
+    if (this.open.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const before = this.emptied;
+      this.emptied = () => {
+        before?.();
+        resolve();
+      };
+    });
+  }
+
+  /** Stops listening and cuts every connection. */
+  close(): void {
+    this.draining = true;
+    this.server.stop(false);
+    for (const front of [...this.fronts]) front.destroy();
+    for (const transport of [...this.open]) transport.destroy(true);
+  }
+
+  private listen(): SocketListener<SocketTransport> {
+    const { settings } = this.options;
+    const common = { socket: this.handlers(), allowHalfOpen: true, ...tlsOf(settings) };
+    try {
+      if (settings.uds !== "") return Bun.listen<SocketTransport>({ ...common, unix: settings.uds });
+      const tcp = { ...common, hostname: settings.host, port: settings.port, reusePort: settings.reusePort };
+      return Bun.listen<SocketTransport>(tcp);
+    } catch (error) {
+      throw toListenError(error, settings);
+    }
+  }
+
+  /** One set of handlers for all sockets. Each ends with a flush: what it caused to be written leaves now. */
+  private handlers(): SocketHandler<SocketTransport> {
+    const { secure } = this.local;
+    return {
+      binaryType: "uint8array",
+      open: (socket) => this.opened(socket, secure),
+      handshake: (socket, done) => {
+        this.shaken(socket, done);
+        flushAll();
+      },
+      data: (socket, chunk) => {
+        socket.data.onData(chunk);
+        flushAll();
+      },
+      drain: (socket) => {
+        socket.data.onDrain();
+        flushAll();
+      },
+      end: (socket) => {
+        socket.data.onEnd();
+        flushAll();
+      },
+      close: (socket, error) => {
+        this.closed(socket.data, error !== undefined);
+        flushAll();
+      },
+      error: (_socket, error) =>
+        this.log("error", "http.internal_error", "A connection failed.", {
+          error: String(error.stack ?? error),
+        }),
+    };
+  }
+
+  private opened(socket: Socket<SocketTransport>, secure: boolean): void {
+    const transport = new SocketTransport(socket, this.local, this.ticker);
+    socket.data = transport;
+    if (this.open.size >= this.most) {
+      this.full();
+      socket.terminate();
+      return;
+    }
+    this.open.add(transport);
+    this.options.opened?.();
+    if (secure) this.handshakes.set(transport, this.ticker.now);
+    else this.speakHttp1(transport);
+  }
+
+  private speakHttp1(transport: SocketTransport): void {
+    const connection = new Connection(this.shared, transport);
+    transport.user = connection;
+    this.fronts.add(connection);
+    if (this.draining) connection.shutdown();
+  }
+
+  private closed(transport: SocketTransport | undefined, reset: boolean): void {
+    // A connection that was turned away has never been counted.
+    if (transport === undefined || !this.open.delete(transport)) return;
+    this.handshakes.delete(transport);
+    transport.onClose(reset);
+    this.options.closed?.();
+    if (this.open.size === 0) this.emptied?.();
+  }
+
+  private shaken(socket: Socket<SocketTransport>, done: boolean): void {
+    const transport = socket.data;
+    this.handshakes.delete(transport);
+    // A handshake that failed is followed by the close of its socket.
+    if (done && !transport.isClosed && transport.user === null) this.speakHttp1(transport);
+  }
+
+  /** Cuts connections whose TLS handshake takes too long. */
+  private checkHandshakes(now: number): void {
+    for (const [transport, since] of this.handshakes) {
+      if (now - since >= this.options.settings.http.headerTimeoutMs) transport.destroy(true);
+    }
+  }
+
+  private full(): void {
+    if (this.ticker.now - this.fullLogged < FULL_LOG_MS) return;
+    this.fullLogged = this.ticker.now;
+    this.log(
+      "error",
+      "http.connections_full",
+      "Connections are turned away: this process is near its limit of open files.",
+      {
+        connections: this.open.size,
+        limit: this.most,
+      },
+    );
+  }
+
+  private log(
+    level: "warn" | "error",
+    event: string,
+    message: string,
+    fields: Record<string, string | number>,
+  ): void {
+    this.options.log({ time: Date.now(), level, event, message, fields });
+  }
+}
+
+function tlsOf({ tlsCert, tlsKey }: GatewaySettings): { tls?: Bun.TLSOptions } {
+  return tlsCert === "" ? {} : { tls: { cert: tlsCert, key: tlsKey, ALPNProtocols: ALPN_H1 } };
+}
