@@ -104,10 +104,7 @@ class Connection(asyncio.Protocol):
             elif kind == f.DATA:
                 stream.on_data(payload, flags & f.FLAG_END)
             elif kind == f.CREDIT:
-                amount = f.unpack_u32(payload)
-                if not 0 < amount <= f.MAX_STREAM:
-                    raise f.ProtocolError(f"CREDIT of {amount} on stream {number}")
-                stream.on_credit(amount)
+                stream.on_credit(f.unpack_credit(payload))
             elif kind == f.RESET:
                 stream.on_reset(f.unpack_u16(payload), payload[2:].decode("utf-8", "replace"))
             elif kind == f.WS_MESSAGE:

@@ -161,6 +161,14 @@ def unpack_u32(payload: bytes) -> int:
     return int(_u32.unpack_from(payload)[0])
 
 
+def unpack_credit(payload: bytes) -> int:
+    """The amount of a CREDIT. Raises ProtocolError for one that is 0 or too large."""
+    amount = int(_u32.unpack_from(payload)[0])
+    if not 0 < amount <= MAX_STREAM:
+        raise ProtocolError(f"CREDIT of {amount} bytes")
+    return amount
+
+
 class Decoder:
     """Cuts a byte stream into the frames that a gateway may send.
 
@@ -170,14 +178,23 @@ class Decoder:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._parts: List[bytes] = []
+        self._missing = 0
         self._offset = 0
 
     def feed(self, data: bytes) -> List[Frame]:
         """The frames completed by `data`. Raises ProtocolError at the first invalid one; frames before it are lost."""
+        if self._missing > len(data):
+            # a large frame comes in many parts: join them once, not each time
+            self._missing -= len(data)
+            self._parts.append(data)
+            return []
         if self._rest:
-            data = self._rest + data
+            data = b"".join((self._rest, *self._parts, data))
+            self._parts.clear()
         frames: List[Frame] = []
         start, size = 0, len(data)
+        self._missing = 0
         unpack = _header.unpack_from
         while size - start >= HEADER_SIZE:
             length, stream, kind, flags = unpack(data, start)
@@ -192,6 +209,7 @@ class Decoder:
                 raise ProtocolError(self._why(kind, flags, stream, length, shape, start))
             end = start + HEADER_SIZE + length
             if end > size:
+                self._missing = end - size
                 break
             frames.append((kind, flags, stream, data[start + HEADER_SIZE : end]))
             start = end

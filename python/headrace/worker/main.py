@@ -40,12 +40,17 @@ def main() -> int:
     return run_instance(boot)
 
 
+def started_at(moment: float) -> None:
+    """Have the phase "boot" counted from `moment` (perf_counter): the fork, in a forked process."""
+    global _started
+    _started = moment
+
+
 def run_instance(boot: Boot, loaded: Optional[importer.Loaded] = None) -> int:
     """Run one instance to its end and return the exit status: 0, or 3 when it could not start.
 
     loaded: the app, in a process forked from a zygote that has imported it already.
     """
-    began = time.perf_counter() if loaded is not None else _started
     unpatched = gevent.patch(boot)
     try:
         control = Control.connect(boot)
@@ -60,7 +65,7 @@ def run_instance(boot: Boot, loaded: Optional[importer.Loaded] = None) -> int:
         logs.redirect(boot)
         dump_stacks_on_signal()
         environment(boot)
-        control.phases["boot"] = (time.perf_counter() - began) * 1000
+        control.phases["boot"] = (time.perf_counter() - _started) * 1000
         status = _serve(boot, control, loaded)
     except StartupError as error:
         control.failed(error)
