@@ -10,6 +10,7 @@ import sys
 from types import ModuleType
 from typing import Any, Dict, List, NamedTuple, Tuple
 
+from ..functions import compat
 from . import detect
 from .boot import Boot
 from .errors import StartupError
@@ -32,6 +33,7 @@ def load(boot: Boot) -> Loaded:
     where, attr = split_target(boot.app)
     start = os.getcwd()
     enter(boot.app_dir)
+    compat.offer()
     module, name = import_module(where, [start, os.getcwd()])
     if not attr and boot.target:
         attr = boot.target

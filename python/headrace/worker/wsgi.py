@@ -41,6 +41,7 @@ class Worker:
         self.crew = _crew(boot)(app, maker, Marks(boot), boot.concurrency, reports)
 
     def run(self) -> int:
+        """Serve until told to stop. The exit status."""
         boot = self._boot
         listener = listen(boot.listen)
         try:
@@ -126,9 +127,7 @@ def listen(path: str) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise StartupError(
-            "boot", "listen-failed", f"The socket {path} cannot be listened on: {error}."
-        ) from None
+        raise StartupError("boot", "listen-failed", f"The socket {path} cannot be listened on: {error}.") from None
     return listener
 
 

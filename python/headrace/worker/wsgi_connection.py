@@ -73,6 +73,7 @@ class Connection:
         self.streams: dict[int, Exchange] = {}
 
     def fileno(self) -> int:
+        """The socket."""
         return self._sock.fileno()
 
     def read(self) -> list[Exchange]:

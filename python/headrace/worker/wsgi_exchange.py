@@ -42,7 +42,7 @@ _ERROR = b"Internal Server Error\n"
 _ERROR_HEAD = b"content-type\0text/plain; charset=utf-8\0content-length\0" + str(len(_ERROR)).encode()
 
 
-class ClientDisconnected(ConnectionError):  # noqa: N818 (the name that werkzeug and uvicorn use)
+class ClientDisconnected(ConnectionError):
     """The client has left, or the request's time is over: nothing can be sent or read any more."""
 
 
@@ -185,9 +185,7 @@ class Exchange:
         """Whether the client has left (`environ["headrace.disconnected"]`)."""
         return self._gone
 
-    def start_response(
-        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
-    ) -> Write:
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /) -> Write:
         """PEP 3333's start_response. Raises TypeError, ValueError or AssertionError for what it forbids."""
         if exc_info:
             try:
@@ -238,7 +236,7 @@ class Exchange:
             iterable = app(environ, self.start_response)
             if type(iterable) is not FileWrapper or not self._send_file(iterable):
                 self._iterate(iterable)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 (SystemExit and GreenletExit too)
             self._fail(error)
         close = getattr(iterable, "close", None)
         if close is not None:
@@ -246,7 +244,7 @@ class Exchange:
                 self.connection.flush()
             try:
                 close()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 (SystemExit and GreenletExit too)
                 self._fail(error)
         self.connection.done(self)
 
@@ -334,11 +332,7 @@ class Exchange:
         self._ended = end
         self._expect = self._expect and not end
         block = self._block
-        return (
-            _header(len(block) + 2, self.stream, frames.RESPONSE, _END if end else 0)
-            + _status(self._status)
-            + block
-        )
+        return _header(len(block) + 2, self.stream, frames.RESPONSE, _END if end else 0) + _status(self._status) + block
 
     def _finish(self) -> None:
         """The iterable is exhausted."""
@@ -353,22 +347,14 @@ class Exchange:
         elif self._left:
             self._ended = True
             self._log(f"the app sent {self._left} bytes less than its content-length")
-            self.connection.post(
-                frames.reset(self.stream, frames.RESET_INCOMPLETE, "fewer bytes than content-length")
-            )
+            self.connection.post(frames.reset(self.stream, frames.RESET_INCOMPLETE, "fewer bytes than content-length"))
         else:
             self._ended = True
             self.connection.post(frames.frame(frames.DATA, _END, self.stream))
 
     def _send_file(self, wrapper: FileWrapper) -> bool:
         """Leave the body to the gateway when it is one whole file. False: nothing was sent, iterate instead."""
-        if (
-            self._gone
-            or self._started
-            or not self._status
-            or self._bodyless
-            or not self.connection.shares_files
-        ):
+        if self._gone or self._started or not self._status or self._bodyless or not self.connection.shares_files:
             return False
         found = wrapper.give_away(self._left)
         if found is None:
@@ -404,15 +390,11 @@ class Exchange:
         if self._granted >= len(_ERROR):
             self.connection.post(frames.frame(frames.DATA, _END, self.stream, _ERROR))
         else:
-            self.connection.post(
-                frames.reset(self.stream, frames.RESET_APP_ERROR, "no credit for the error page")
-            )
+            self.connection.post(frames.reset(self.stream, frames.RESET_APP_ERROR, "no credit for the error page"))
 
     def _log(self, text: str) -> None:
         try:
-            print(
-                f"{self._fields[0]} {self._fields[1].partition('?')[0]}: {text}", file=sys.stderr, flush=True
-            )
+            print(f"{self._fields[0]} {self._fields[1].partition('?')[0]}: {text}", file=sys.stderr, flush=True)
         except (OSError, ValueError, AttributeError):
             pass  # stderr is closed or was taken away by the app
 

@@ -33,6 +33,7 @@ class FileWrapper:
         return data
 
     def close(self) -> None:
+        """Close the file, once."""
         if self._closed:
             return
         self._closed = True
@@ -57,11 +58,7 @@ class FileWrapper:
             if file.tell() != 0:
                 return None
             found = os.fstat(raw.fileno())
-            if (
-                not stat.S_ISREG(found.st_mode)
-                or found.st_size < LEAST
-                or length not in (None, found.st_size)
-            ):
+            if not stat.S_ISREG(found.st_mode) or found.st_size < LEAST or length not in (None, found.st_size):
                 return None
             if not _is_at(path, found):
                 return None

@@ -28,10 +28,7 @@ def parse_status(status: object) -> int:
     if not isinstance(status, str):
         raise TypeError(f"the status has to be a str, not {type(status).__name__}")
     code = status[:3]
-    if (
-        not (len(code) == 3 and code.isascii() and code.isdigit() and status[3:4] in (" ", ""))
-        or code < "200"
-    ):
+    if not (len(code) == 3 and code.isascii() and code.isdigit() and status[3:4] in (" ", "")) or code < "200":
         raise ValueError(f"the status {status!r} is not a final status code, a space and a reason")
     if not status.isprintable():
         raise ValueError(f"the status {status!r} holds control characters")
@@ -62,9 +59,7 @@ def encode(headers: object) -> tuple[bytes, int | None]:
     except TypeError:
         raise TypeError("header values have to be str") from None
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"a header value holds characters beyond latin-1: {error.object[error.start : error.end]!r}"
-        ) from None
+        raise ValueError(f"a header value holds characters beyond latin-1: {error.object[error.start : error.end]!r}") from None
     if len(block.translate(None, _CONTROLS)) != len(block) or (flat and block.count(b"\0") != len(flat) - 1):
         raise ValueError("a header value holds control characters")
     return block, length
@@ -87,9 +82,7 @@ def _check_name(name: object) -> str:
         raise ValueError(f"{name!r} is not a header name")
     lower = name.lower()
     if lower in _HOP_BY_HOP:
-        raise ValueError(
-            f"the hop-by-hop header {name} is the server's: an application must not set it (PEP 3333)"
-        )
+        raise ValueError(f"the hop-by-hop header {name} is the server's: an application must not set it (PEP 3333)")
     if len(_lower) < _MOST_NAMES:
         _lower[name] = lower
     return lower

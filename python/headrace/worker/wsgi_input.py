@@ -23,6 +23,7 @@ class Input:
         self._rest = b""
 
     def read(self, size: int | None = -1) -> bytes:
+        """All of it, or `size` bytes."""
         if size is None or size < 0:
             return b"".join(self._chunks())
         rest = self._rest
@@ -53,6 +54,7 @@ class Input:
         return chunk[:size]
 
     def readline(self, size: int | None = -1) -> bytes:
+        """Through the next line feed, `size` bytes at most."""
         limit = -1 if size is None else size
         parts: list[bytes] = []
         length = 0
@@ -75,6 +77,7 @@ class Input:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def readlines(self, hint: int | None = -1) -> list[bytes]:
+        """The lines, until they are `hint` bytes together."""
         lines: list[bytes] = []
         length = 0
         for line in self:
@@ -85,6 +88,7 @@ class Input:
         return lines
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def __iter__(self) -> Iterator[bytes]:

@@ -72,9 +72,11 @@ class ThreadCrew(Crew):
             threading.Thread(target=self._watch, name="headrace-watch", daemon=True).start()
 
     def lazy(self) -> bool:
+        """See Crew: true for the leader."""
         return self._leader == threading.get_ident()
 
     def blocks(self) -> None:
+        """See Crew: gives the lead away."""
         if self._leader != threading.get_ident():
             return
         with self.lock:

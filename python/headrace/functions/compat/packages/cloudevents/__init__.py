@@ -1,0 +1,1 @@
+"""Stands in for the package cloudevents where it is not installed."""

@@ -1,0 +1,1 @@
+"""Stands in for the types that functions-framework brings along."""

@@ -1,0 +1,5 @@
+"""The context of background functions."""
+
+from headrace.functions.context import Context
+
+__all__ = ["Context"]
