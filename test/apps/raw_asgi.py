@@ -299,7 +299,8 @@ ROUTES = {
 
 
 async def ws_echo(scope, receive, send):
-    """Sends back what comes; writes the close code down for the story."""
+    """Sends back what comes; writes the close code down for the story under its `?key=`."""
+    key = query(scope).get("key", "")
     assert (await receive())["type"] == "websocket.connect"
     offered = scope["subprotocols"]
     await send({"type": "websocket.accept", "subprotocol": offered[-1] if offered else None})
@@ -307,7 +308,7 @@ async def ws_echo(scope, receive, send):
         event = await receive()
         if event["type"] == "websocket.disconnect":
             if os.environ.get("CLOSE_LOG"):
-                append(os.environ["CLOSE_LOG"], f"{event['code']} {event.get('reason') or ''}".strip())
+                append(os.environ["CLOSE_LOG"], f"{key} {event['code']} {event.get('reason') or ''}")
             return
         if event.get("text") is not None:
             await send({"type": "websocket.send", "text": event["text"]})

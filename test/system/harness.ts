@@ -183,6 +183,7 @@ export class Headrace {
   readonly adminUrl: string;
   readonly exit: Promise<Exit>;
   #exited = false;
+  #asked = false;
 
   private constructor(
     readonly child: ReturnType<typeof spawn>,
@@ -266,12 +267,13 @@ export class Headrace {
   }
 
   signal(name: NodeJS.Signals): void {
+    this.#asked = true;
     process.kill(this.pid, name);
   }
 
-  /** SIGTERM, then the exit. Fails when a process is left. */
+  /** SIGTERM where no signal was sent yet (a second one would force it), then the exit. Fails when a process is left. */
   async stop(): Promise<Exit> {
-    if (!this.#exited) this.signal("SIGTERM");
+    if (!this.#exited && !this.#asked) this.signal("SIGTERM");
     const exit = await soon("the exit", this.exit);
     await this.nothingLeft();
     return exit;

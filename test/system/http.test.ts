@@ -94,9 +94,12 @@ describe("what the app sees", () => {
     expect(scope.server).toEqual(["127.0.0.1", headrace.port]);
     expect(scope.state).toEqual({ started: 1 });
     expect(scope.extensions).toContain("http.response.pathsend");
-    expect(scope.extensions).toContain("http.response.trailers");
     expect(scope.extensions).toContain("http.response.early_hint");
     expect(scope.extensions).not.toContain("tls");
+    // Trailers are offered to the app when they can reach the client.
+    expect(scope.extensions).not.toContain("http.response.trailers");
+    const trailed = scopeOf(await ask(headrace.port, "GET", "/echo", ["te: trailers"]));
+    expect(trailed.extensions).toContain("http.response.trailers");
   });
 
   test("HTTP/1.0 closes after the answer and is named", async () => {
