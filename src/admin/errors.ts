@@ -2,42 +2,42 @@ import { type ErrorTable, Exit } from "../base/errors.ts";
 
 /** What the admin API refuses with, and why its port cannot be opened. */
 export const adminErrors = {
-  ADMIN_NOT_FOUND: { status: 404, whose: "user", text: "The admin API has no such path." },
-  ADMIN_METHOD_NOT_ALLOWED: {
+  admin_not_found: { status: 404, whose: "user", text: "The admin API has no such path." },
+  admin_method_not_allowed: {
     status: 405,
     whose: "user",
     text: "The path exists, but not with this method. The allow header names those it has.",
   },
-  ADMIN_HOST_REFUSED: {
+  admin_host_refused: {
     status: 403,
     whose: "user",
     text: "The Host header names no loopback address, so the request may come from a web page (DNS rebinding).",
     hint: "Use 127.0.0.1 or localhost in the URL.",
   },
-  ADMIN_ORIGIN_REFUSED: {
+  admin_origin_refused: {
     status: 403,
     whose: "user",
     text: "A web page of another origin may not act on Headrace.",
   },
-  ADMIN_INSTANCE_UNKNOWN: {
+  admin_instance_unknown: {
     status: 404,
     whose: "user",
     text: "There is no instance of this id.",
     hint: "headrace ps lists them.",
   },
-  ADMIN_STARTING: { status: 503, whose: "user", text: "The start is still under way." },
-  ADMIN_INTERNAL: {
+  admin_starting: { status: 503, whose: "user", text: "The start is still under way." },
+  admin_internal: {
     status: 500,
     whose: "system",
     text: "The admin API failed on its side; the log says more.",
   },
-  ADMIN_PORT_TAKEN: {
+  admin_port_taken: {
     exit: Exit.USAGE,
     whose: "user",
     text: "The admin port that was asked for is taken.",
     hint: "Write another --admin-port, 0 for a free one, or --no-admin.",
   },
-  ADMIN_ADDRESS_INVALID: {
+  admin_address_invalid: {
     exit: Exit.USAGE,
     whose: "user",
     text: "The admin address cannot be listened on.",

@@ -12,9 +12,9 @@ import type { AdminErrorCode } from "./errors.ts";
  */
 export function refusal(request: Request, exposed: boolean): AdminErrorCode | null {
   const host = request.headers.get("host") ?? "";
-  if (!exposed && !isLoopback(hostName(host))) return "ADMIN_HOST_REFUSED";
+  if (!exposed && !isLoopback(hostName(host))) return "admin_host_refused";
   const origin = request.headers.get("origin");
-  if (origin !== null && origin.replace(/^https?:\/\//, "") !== host) return "ADMIN_ORIGIN_REFUSED";
+  if (origin !== null && origin.replace(/^https?:\/\//, "") !== host) return "admin_origin_refused";
   return null;
 }
 

@@ -30,7 +30,7 @@ const SILENCE_S = 255;
 
 /**
  * Opens the port.
- * @throws HeadraceError ADMIN_PORT_TAKEN, ADMIN_ADDRESS_INVALID
+ * @throws HeadraceError admin_port_taken, admin_address_invalid
  */
 export function startAdmin(options: AdminOptions): AdminServer {
   const log = (event: AdminEvent, message: string, fields: Record<string, string | number>) =>
@@ -60,7 +60,7 @@ function listen(options: AdminOptions, fetch: (request: Request) => Promise<Resp
   } catch (error) {
     const taken = systemCode(error) === "EADDRINUSE";
     if (taken && !options.portGiven) return open(0);
-    const code = taken ? "ADMIN_PORT_TAKEN" : "ADMIN_ADDRESS_INVALID";
+    const code = taken ? "admin_port_taken" : "admin_address_invalid";
     const address = `${options.host}:${options.port}`;
     const message = taken
       ? `The admin port ${address} is taken.`
@@ -105,12 +105,12 @@ class Api {
     const here = this.#routes
       .map(([pattern, method, answer]) => ({ method, answer, instance: matched(pattern, path) }))
       .filter((route) => route.instance !== null);
-    if (here.length === 0) return failure("ADMIN_NOT_FOUND", `There is no ${path}.`);
+    if (here.length === 0) return failure("admin_not_found", `There is no ${path}.`);
     const method = request.method === "HEAD" ? "GET" : request.method;
     const route = here.find((candidate) => candidate.method === method);
     if (route === undefined) {
       const allow = here.map((candidate) => candidate.method).join(", ");
-      const refusedMethod = failure("ADMIN_METHOD_NOT_ALLOWED", `${path} takes ${allow}.`);
+      const refusedMethod = failure("admin_method_not_allowed", `${path} takes ${allow}.`);
       refusedMethod.headers.set("allow", allow);
       return refusedMethod;
     }
@@ -120,7 +120,7 @@ class Api {
       this.#log("admin.failed", `${request.method} ${path} failed: ${messageOf(error)}`, {
         "exception.stacktrace": error instanceof Error ? (error.stack ?? "") : "",
       });
-      return failure("ADMIN_INTERNAL");
+      return failure("admin_internal");
     }
   }
 
@@ -131,7 +131,7 @@ class Api {
 
   async #status(): Promise<Response> {
     const status = await this.#ports.status();
-    return status === null ? failure("ADMIN_STARTING") : json(200, status);
+    return status === null ? failure("admin_starting") : json(200, status);
   }
 
   async #metrics(request: Request): Promise<Response> {
@@ -142,8 +142,8 @@ class Api {
 
   #acted(outcome: ActionOutcome): Response {
     if (outcome.kind === "done") return json(200, { ok: true });
-    if (outcome.kind === "starting") return failure("ADMIN_STARTING");
-    if (outcome.kind === "unknown-instance") return failure("ADMIN_INSTANCE_UNKNOWN");
+    if (outcome.kind === "starting") return failure("admin_starting");
+    if (outcome.kind === "unknown-instance") return failure("admin_instance_unknown");
     return json(422, { error: { code: outcome.code, message: outcome.message } });
   }
 }

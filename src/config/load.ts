@@ -36,7 +36,7 @@ function* appProblems(parsed: ParsedRun, app: string | null, cwd: string): Gener
   if (positionals.length > 1) {
     const message = `There is one app to a command: ${JSON.stringify(positionals[1])} is too much.`;
     const instead = `Write headrace run ${positionals[0]} and its flags.`;
-    yield { code: "UNEXPECTED_ARGUMENT", subject: "", message, instead };
+    yield { code: "unexpected_argument", subject: "", message, instead };
   }
   const appDir = absolute(values.appDir, cwd);
   if (!isFolder(appDir))
@@ -60,7 +60,7 @@ function* appProblems(parsed: ParsedRun, app: string | null, cwd: string): Gener
 
 function noApp(): Problem {
   return {
-    code: "APP_MISSING",
+    code: "app_missing",
     subject: "",
     message: "No app is named.",
     instead: "Write its file or module, as in: headrace run main.py, headrace run shop.wsgi:application.",
@@ -77,7 +77,7 @@ function* missingApp(app: string, folders: readonly string[]): Generator<Problem
     yield missing("", `${place} is a file and no module name.`, "Name a Python file that ends with .py.");
   } else if (!places.some((path) => isFile(path) || isFile(`${path}/__init__.py`))) {
     const instead = `Check the path; relative ones begin at ${folders[0]}.`;
-    yield { code: "APP_NOT_FOUND", subject: "", message: `There is no app ${place}.`, instead };
+    yield { code: "app_not_found", subject: "", message: `There is no app ${place}.`, instead };
   }
 }
 
@@ -100,7 +100,7 @@ function readFiles(parsed: ParsedRun, cwd: string, problems: Problem[], notices:
     for (const { line, why } of file.wrong) {
       const message = `Line ${line} of ${path} cannot be read: ${why}.`;
       problems.push({
-        code: "ENV_FILE_INVALID",
+        code: "env_file_invalid",
         subject: origins.envFile,
         message,
         instead: "Write KEY=VALUE.",
@@ -119,7 +119,7 @@ function readFiles(parsed: ParsedRun, cwd: string, problems: Problem[], notices:
 }
 
 function missing(subject: string, message: string, instead: string): Problem {
-  return { code: "FILE_UNREADABLE", subject, message, instead };
+  return { code: "file_unreadable", subject, message, instead };
 }
 
 function isFolder(path: string): boolean {

@@ -113,7 +113,7 @@ class Reader {
     }
     if (next === undefined || /^-[^0-9]/.test(next)) {
       const instead = `Write ${flag} ${option.placeholder}.`;
-      this.problems.push({ code: "MISSING_VALUE", subject: flag, message: "It needs a value.", instead });
+      this.problems.push({ code: "missing_value", subject: flag, message: "It needs a value.", instead });
       return 0;
     }
     this.#take(name, flag, next);
@@ -139,7 +139,7 @@ class Reader {
     else if (!negative) this.#take(name, flag, attached);
     else {
       const instead = `Write ${flag} alone.`;
-      this.problems.push({ code: "INVALID_VALUE", subject: flag, message: "It takes no value.", instead });
+      this.problems.push({ code: "invalid_value", subject: flag, message: "It takes no value.", instead });
     }
   }
 
@@ -149,7 +149,7 @@ class Reader {
     if (!reading.ok) {
       const message = `${JSON.stringify(text)} cannot be used.`;
       this.problems.push({
-        code: "INVALID_VALUE",
+        code: "invalid_value",
         subject: origin,
         message,
         instead: `Write ${reading.wanted}.`,
@@ -169,7 +169,7 @@ class Reader {
       .map((name) => name.slice(2));
     const near = nearestFlag(flag.replace(/^--?/, ""), [...known, "help"]);
     const instead = near === null ? "See headrace run --help." : `Write --${near}.`;
-    this.problems.push({ code: "UNKNOWN_FLAG", subject: flag, message: "There is no such flag.", instead });
+    this.problems.push({ code: "unknown_flag", subject: flag, message: "There is no such flag.", instead });
     // The word after it is most likely its value. Taking it for the app would add a second, misleading problem.
     const isValue = attached === null && next !== undefined && !next.startsWith("-") && !looksLikeApp(next);
     return isValue ? 1 : 0;
@@ -203,7 +203,7 @@ function unknownVariables(table: OptionTable, env: Environment): Problem[] {
     );
     if (near === null) continue;
     const instead = `Did you mean $HEADRACE_${near.toUpperCase()}?`;
-    notices.push({ code: "UNKNOWN_FLAG", subject: `$${variable}`, message: "It is not read.", instead });
+    notices.push({ code: "unknown_flag", subject: `$${variable}`, message: "It is not read.", instead });
   }
   return notices;
 }

@@ -236,9 +236,9 @@ function* addressContradictions(parsed: ParsedRun, facts: Facts): Generator<Prob
 }
 
 function conflict(subject: string, message: string, instead: string): Problem {
-  return { code: "CONFLICT", subject, message, instead };
+  return { code: "conflict", subject, message, instead };
 }
 
 function invalid(subject: string, value: string, instead: string): Problem {
-  return { code: "INVALID_VALUE", subject, message: `${JSON.stringify(value)} cannot be used.`, instead };
+  return { code: "invalid_value", subject, message: `${JSON.stringify(value)} cannot be used.`, instead };
 }

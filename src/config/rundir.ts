@@ -39,7 +39,7 @@ export function runDirPath(env: Environment, uid: number): string {
 
 /**
  * Makes the folder, mode 0700, and answers its path.
- * @throws HeadraceError RUN_DIR_UNSAFE when it exists and belongs to somebody else, or is no folder
+ * @throws HeadraceError run_dir_unsafe when it exists and belongs to somebody else, or is no folder
  */
 export function ensureRunDir(env: Environment, uid = process.getuid?.() ?? 0): string {
   const path = runDirPath(env, uid);
@@ -57,7 +57,7 @@ export function ensureRunDir(env: Environment, uid = process.getuid?.() ?? 0): s
 
 function unsafe(path: string, why: string, cause?: unknown): HeadraceError {
   const hint = "Remove it, or set XDG_RUNTIME_DIR to a folder of your own.";
-  return new HeadraceError("RUN_DIR_UNSAFE", `${path} ${why}.`, { exit: Exit.USAGE, hint, cause });
+  return new HeadraceError("run_dir_unsafe", `${path} ${why}.`, { exit: Exit.USAGE, hint, cause });
 }
 
 /** Notes this process. A reader sees the whole file or none. */

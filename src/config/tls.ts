@@ -83,5 +83,5 @@ function* validity(cert: X509Certificate, path: string, now: number): Generator<
 }
 
 function broken(subject: string, message: string, instead: string): Problem {
-  return { code: "TLS_INVALID", subject, message, instead };
+  return { code: "tls_invalid", subject, message, instead };
 }

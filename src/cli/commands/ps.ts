@@ -36,7 +36,7 @@ export async function ps(argv: readonly string[], io: Io): Promise<number> {
   const problems = [...parsed.problems];
   for (const word of parsed.positionals) {
     const message = `${JSON.stringify(word)} is too much.`;
-    problems.push({ code: "UNEXPECTED_ARGUMENT", subject: "", message, instead: "Write headrace ps." });
+    problems.push({ code: "unexpected_argument", subject: "", message, instead: "Write headrace ps." });
   }
   if (problems.length > 0) {
     tellProblems(io, problems, []);

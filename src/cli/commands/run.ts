@@ -50,7 +50,7 @@ async function serve(config: RunConfig, io: Io, logs: RunLogs): Promise<number> 
     // Loaded here, so that help and wrong flags are answered without it.
     const { start } = await import("../../platform/start.ts");
     const starting = start(config, {
-      log: logs.log,
+      log: (record) => logs.log(running === null ? withoutTraceback(record) : record),
       output: logs.output(config.service, revisionName(config.service)),
       gatewayCommand: [process.execPath, ...process.execArgv, Bun.main, "__gateway"],
     });
@@ -65,6 +65,13 @@ async function serve(config: RunConfig, io: Io, logs: RunLogs): Promise<number> 
   } finally {
     await release.release().catch((error: unknown) => tellError(io, error));
   }
+}
+
+/** A start that fails ends the command, and the error that it ends with shows the traceback, as Python wrote it. */
+function withoutTraceback(record: LogRecord): LogRecord {
+  if (!("traceback" in record.fields)) return record;
+  const { traceback: _, ...fields } = record.fields;
+  return { ...record, fields };
 }
 
 function factsOf(io: Io): Facts {
