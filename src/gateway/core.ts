@@ -1,8 +1,8 @@
 /** What all requests of a gateway process share: the line, the instances, the deadlines, the counters. */
 
 import type { AccessRecord } from "../model/access.ts";
-import { DrainRate, retryAfterSeconds } from "./admission/retry-after.ts";
 import { Line } from "./admission/line.ts";
+import { DrainRate, retryAfterSeconds } from "./admission/retry-after.ts";
 import { policyFor } from "./balance/policy.ts";
 import { DeadlineList } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
@@ -110,6 +110,7 @@ export class Core {
       return;
     }
     exchange.state = "waiting";
+    if (!this.line.busy) this.#drainRate.observe(this.#table.servedTotal(), exchange.arrivedAt);
     if (!this.line.enter(exchange, exchange.arrivedAt)) {
       exchange.refuse("HR_LINE_FULL", this.retryAfter());
       return;
@@ -142,7 +143,10 @@ export class Core {
 
   /** Seconds until the line that stands now is worked off. */
   retryAfter(): number {
-    return retryAfterSeconds(this.#table.waiting(), this.#drainRate.observe(this.#servedTotal(), performance.now()));
+    return retryAfterSeconds(
+      this.#table.waiting(),
+      this.#drainRate.observe(this.#table.servedTotal(), performance.now()),
+    );
   }
 
   /** Counts and logs a request that is over for its client. */
@@ -175,13 +179,9 @@ export class Core {
     const paths = this.settings.admission.healthPaths;
     if (paths.length === 0) return false;
     const query = target.indexOf(63);
-    const path = Buffer.from(target.buffer, target.byteOffset, query === -1 ? target.length : query).toString("latin1");
+    const path = Buffer.from(target.buffer, target.byteOffset, query === -1 ? target.length : query).toString(
+      "latin1",
+    );
     return paths.includes(path);
-  }
-
-  #servedTotal(): number {
-    let total = 0;
-    for (let row = 0; row < this.#table.rows; row++) total += this.#table.served(row);
-    return total;
   }
 }

@@ -6,14 +6,22 @@
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import type { MetricFamily, MetricSample } from "../model/metric.ts";
 import { GATEWAY_ERRORS } from "./errors.ts";
-import { HTTP_ERRORS } from "./http1/errors.ts";
-import { BOUNDS_S, COUNTERS, type Counter, GAUGES, type Gauge, HISTOGRAMS, type Histogram } from "./signals.ts";
+import { HttpErrors } from "./http1/errors.ts";
+import {
+  BOUNDS_S,
+  COUNTERS,
+  type Counter,
+  GAUGES,
+  type Gauge,
+  HISTOGRAMS,
+  type Histogram,
+} from "./signals.ts";
 
 const STATUSES = 600;
 const COUNTER_NAMES = Object.keys(COUNTERS) as Counter[];
 const GAUGE_NAMES = Object.keys(GAUGES) as Gauge[];
 const HISTOGRAM_NAMES = Object.keys(HISTOGRAMS) as Histogram[];
-const REASONS = [...Object.keys(GATEWAY_ERRORS), ...Object.keys(HTTP_ERRORS)];
+const REASONS = [...Object.keys(GATEWAY_ERRORS), ...Object.values(HttpErrors).map(({ code }) => code)];
 
 /** A histogram's cells: one a bound, one for +Inf, the sum. */
 const HISTOGRAM_CELLS = BOUNDS_S.length + 2;
@@ -101,7 +109,10 @@ export class MeterReader {
       const value = this.#sum(AT_STATUS + status);
       if (value > 0) codes.push({ labels: { code: status === 0 ? "none" : String(status) }, value });
     }
-    const reasons = REASONS.map((code) => ({ labels: { reason: code }, value: this.#sum(reasonIndex.get(code)!) }));
+    const reasons = REASONS.map((code) => ({
+      labels: { reason: code },
+      value: this.#sum(reasonIndex.get(code)!),
+    }));
     return [
       {
         name: "headrace_requests_total",

@@ -24,7 +24,7 @@ const COLUMN = 16;
 const ROW_HEAD = 4;
 
 const Head = { MAGIC: 0, VERSION: 1, ROWS: 2, COLUMNS: 3, WAITING: 4 } as const;
-const Col = { WAITING: 0, RUNG: 1, INTENT: 2, SINCE: 4 } as const;
+const Col = { WAITING: 0, RUNG: 1, INTENT: 2, SERVED: 3, SINCE: 4 } as const;
 const Row = { STATE: 0, LIMIT: 1, IN_FLIGHT: 2 } as const;
 
 const FREE = 0;
@@ -178,6 +178,14 @@ export class SlotTable {
 
   countServed(row: number, column: number): void {
     this.#cells[this.#row(row) + ROW_HEAD + 2 * this.columns + column]!++;
+    this.#cells[this.#col(column) + Col.SERVED]!++;
+  }
+
+  /** Requests that all instances have ever finished, those that are gone included. Wraps at 2^32. */
+  servedTotal(): number {
+    let sum = 0;
+    for (let c = 0; c < this.columns; c++) sum += this.#cells[this.#col(c) + Col.SERVED]!;
+    return sum >>> 0;
   }
 
   /** Requests that the row's instance has finished, over all gateways. Wraps at 2^32. */

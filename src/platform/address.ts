@@ -1,7 +1,7 @@
 /** Where to listen: what must be true before any process is started, and how people write it. */
 
-import type { RunConfig } from "../config/run-config.ts";
 import { Exit, HeadraceError, messageOf, systemCode } from "../base/errors.ts";
+import type { RunConfig } from "../config/run-config.ts";
 
 /**
  * Makes sure that nobody else listens on the port. Gateways share theirs (SO_REUSEPORT), and so would two Headraces of one user

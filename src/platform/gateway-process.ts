@@ -7,9 +7,12 @@ import { createPipeline } from "../gateway/pipeline.ts";
 import { recordRefusal } from "../gateway/record.ts";
 import { SlotTable } from "../gateway/table.ts";
 import type { LogRecord } from "../model/log.ts";
-import { AccessLog } from "../telemetry/access.ts";
+import { type AccessLog, openAccessLog } from "./access-log.ts";
 import { Doorbell } from "./doorbell.ts";
 import type { FromGateway, ToGateway } from "./messages.ts";
+
+/** For the last lines of the access log, when its reader is slow. */
+const LAST_LINES_MS = 500;
 
 type Start = Extract<ToGateway, { type: "start" }>;
 
@@ -42,8 +45,7 @@ class Gateway {
     const { settings, column } = start;
     const table = SlotTable.open(start.table);
     const meter = new Meter(start.meter, column);
-    this.#access = settings.accessLog === "off" ? null : new AccessLog(settings.accessLog, settings.service);
-    const access = this.#access;
+    this.#access = openAccessLog(settings);
     this.#bell = new Doorbell(start.runDir, table, column, () => this.#core.serve());
     this.#core = new Core({
       settings,
@@ -58,7 +60,7 @@ class Gateway {
           meter.add("headrace_instance_connections_lost_total", 1);
           send({ type: "instance-lost", instance, protocolError });
         },
-        access: access === null ? null : (record) => access.write(record),
+        access: this.#access?.write ?? null,
       },
     });
     this.#core.failing = start.failing;
@@ -122,7 +124,7 @@ class Gateway {
   async #stop(): Promise<void> {
     this.#listener?.close();
     this.#bell.close();
-    await this.#access?.close();
+    await this.#access?.close(LAST_LINES_MS);
     process.exit(0);
   }
 }

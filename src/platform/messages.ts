@@ -1,7 +1,7 @@
 /** What the platform and its gateway processes say to each other, over the channel that comes with a child process. */
 
-import type { Address } from "../gateway/upstream.ts";
 import type { GatewaySettings } from "../gateway/settings.ts";
+import type { Address } from "../gateway/upstream.ts";
 import type { LogRecord } from "../model/log.ts";
 
 /** To a gateway. */

@@ -12,7 +12,13 @@ export function watchForReload(config: RunConfig, reload: () => Promise<void>, l
   const watcher = watchFiles({ folders, include: config.reloadInclude }, (changed) => {
     const names = changed.slice(0, 3).join(", ");
     const message = `Changed: ${names}${changed.length > 3 ? ` and ${changed.length - 3} more` : ""}`;
-    log({ time: Date.now(), level: "info", event: "platform.changed", message, fields: { files: changed.length } });
+    log({
+      time: Date.now(),
+      level: "info",
+      event: "platform.changed",
+      message,
+      fields: { files: changed.length },
+    });
     // The pool has said why, with the traceback.
     reload().catch(() => {});
   });

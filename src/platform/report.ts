@@ -67,7 +67,9 @@ export class Reporter {
       help: string,
       samples: { labels: Record<string, string>; value: number }[],
     ): MetricFamily => ({ name, kind: "gauge", help, samples });
-    const each = (value: (instance: InstanceReport) => number): { labels: Record<string, string>; value: number }[] =>
+    const each = (
+      value: (instance: InstanceReport) => number,
+    ): { labels: Record<string, string>; value: number }[] =>
       instances.map((instance) => ({ labels: { instance: instance.id }, value: value(instance) }));
     const states = STATES.map((state) => {
       return { labels: { state }, value: instances.filter((instance) => instance.state === state).length };
@@ -78,9 +80,21 @@ export class Reporter {
         { labels: {}, value: table.waiting() },
       ]),
       gauge("headrace_instances", "Instances by state.", states),
-      gauge("headrace_instance_in_flight", "Slots taken, by instance.", each((i) => i.inFlight)),
-      gauge("headrace_instance_slots", "Slots, by instance.", each((i) => i.slots)),
-      gauge("headrace_instance_memory_bytes", "Proportional set size, by instance.", each((i) => i.memoryBytes)),
+      gauge(
+        "headrace_instance_in_flight",
+        "Slots taken, by instance.",
+        each((i) => i.inFlight),
+      ),
+      gauge(
+        "headrace_instance_slots",
+        "Slots, by instance.",
+        each((i) => i.slots),
+      ),
+      gauge(
+        "headrace_instance_memory_bytes",
+        "Proportional set size, by instance.",
+        each((i) => i.memoryBytes),
+      ),
       {
         name: "headrace_instance_cpu_seconds_total",
         kind: "counter",

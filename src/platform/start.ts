@@ -8,16 +8,23 @@ import { ReleaseStack } from "../base/release.ts";
 import type { RunConfig } from "../config/run-config.ts";
 import { createMeterFile, MeterReader } from "../gateway/meter.ts";
 import { SlotTable } from "../gateway/table.ts";
+import {
+  findInterpreter,
+  logRecord,
+  type OutputLine,
+  Pool,
+  type PoolEvent,
+  type PoolPorts,
+} from "../instances/index.ts";
+import type { StatusReport } from "../model/instance.ts";
 import type { LogSink } from "../model/log.ts";
 import type { MetricFamily } from "../model/metric.ts";
-import type { StatusReport } from "../model/instance.ts";
-import { findInterpreter, logRecord, type OutputLine, Pool, type PoolPorts, type PoolEvent } from "../instances/index.ts";
 import { probePort, urlOf } from "./address.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { appFolder, poolSpec } from "./pool-spec.ts";
-import { Reporter } from "./report.ts";
 import { watchForReload } from "./reload.ts";
+import { Reporter } from "./report.ts";
 
 /** What the caller gives the platform. */
 export interface PlatformIo {
@@ -88,7 +95,10 @@ class Platform {
     const config = this.#config;
     const runDir = this.#runDir();
     const revision = `${config.service}-1`;
-    const table = SlotTable.create(join(runDir, "slots"), { rows: ROWS, columns: config.gateways + SPARE_COLUMNS });
+    const table = SlotTable.create(join(runDir, "slots"), {
+      rows: ROWS,
+      columns: config.gateways + SPARE_COLUMNS,
+    });
     const meterPath = join(runDir, "meter");
     createMeterFile(meterPath, table.columns);
     const interpreter = await findInterpreter({
@@ -119,7 +129,18 @@ class Platform {
     const [port] = await Promise.all([listening, pool.start()]);
     if (config.reload) this.#release.push(watchForReload(config, () => pool.reload(), this.#io.log));
     const url = urlOf(config, port);
-    return this.#running(url, new Reporter({ config, revision, url, table, gateways, pool, meter: new MeterReader(meterPath, table.columns) }));
+    return this.#running(
+      url,
+      new Reporter({
+        config,
+        revision,
+        url,
+        table,
+        gateways,
+        pool,
+        meter: new MeterReader(meterPath, table.columns),
+      }),
+    );
   }
 
   #running(url: string, reporter: Reporter): Running {
@@ -237,7 +258,12 @@ class Platform {
     return runDir;
   }
 
-  #log(level: "info" | "error", event: string, message: string, fields: Record<string, string | number>): void {
+  #log(
+    level: "info" | "error",
+    event: string,
+    message: string,
+    fields: Record<string, string | number>,
+  ): void {
     this.#io.log({ time: Date.now(), level, event, message, fields });
   }
 }

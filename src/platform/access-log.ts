@@ -1,0 +1,34 @@
+/** A gateway's access log on its standard output, which all gateways share. */
+
+import { isatty } from "node:tty";
+import type { GatewaySettings } from "../gateway/settings.ts";
+import type { AccessRecord } from "../model/access.ts";
+import { jsonAccess, textAccess } from "../telemetry/access.ts";
+import { paintFor } from "../telemetry/paint.ts";
+import { lineWriter } from "../telemetry/writer.ts";
+
+const STDOUT = 1;
+/** Lines are collected this long: at ten thousand requests a second that is a hundred lines a write. */
+const LINGER_MS = 10;
+
+export interface AccessLog {
+  readonly write: (record: AccessRecord) => void;
+  /** Writes out what waits, or gives up after `ms`. */
+  close(ms: number): Promise<boolean>;
+}
+
+/** Null when there is to be none. */
+export function openAccessLog(settings: GatewaySettings): AccessLog | null {
+  const { accessLog, service, revision } = settings;
+  if (accessLog === "off") return null;
+  const encode =
+    accessLog === "json"
+      ? jsonAccess({ service, revision })
+      : textAccess(paintFor(isatty(STDOUT), process.env));
+  const dropped = (count: number): string =>
+    accessLog === "json"
+      ? `{"level":"warn","event":"access_log.dropped","count":${count}}\n`
+      : `${count} lines of the access log were dropped: the reader is too slow\n`;
+  const writer = lineWriter(STDOUT, { lingerMs: LINGER_MS, dropped });
+  return { write: (record) => writer.write(encode(record)), close: (ms) => writer.close(ms) };
+}
