@@ -309,8 +309,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     switch (parser.parse(chunk, at, chunk.length)) {
       case Parsed.INCOMPLETE:
         if (this.partial === null) {
-          const { requestLine, headerBytes } = this.shared.settings.http;
-          this.partial = new HeadBuffer(requestLine + headerBytes);
+          this.partial = new HeadBuffer();
           this.partial.append(chunk.subarray(at));
           this.enter(State.HEAD);
         }

@@ -1,28 +1,19 @@
 /** Which refusal a byte in the wrong place stands for. Only called once a request is known to be bad. */
 import { type HttpError, HttpErrors } from "./errors.ts";
-import { ascii, COLON, CR, HTAB, LF, SP, same } from "./tables.ts";
+import { ascii, CR, HTAB, LF, SP, same } from "./tables.ts";
 
 const HTTP_SLASH = ascii("HTTP/");
 
-/** `byte` stands where a line had to end or go on. */
-export function lineEndError(byte: number, otherwise: HttpError): HttpError {
-  if (byte === LF) return HttpErrors.bareLf;
-  return byte === CR ? HttpErrors.bareCr : otherwise;
+/** The byte at `at` is one that cannot stand there. A line may end here, but not in half. */
+export function lineEndError(bytes: Uint8Array, at: number, otherwise: HttpError): HttpError {
+  if (bytes[at] === LF) return HttpErrors.bareLf;
+  return bytes[at] === CR && bytes[at + 1] !== LF ? HttpErrors.bareCr : otherwise;
 }
 
-/** `byte` stands where a request line had to begin. */
-export function lineError(byte: number): HttpError {
-  return lineEndError(byte, HttpErrors.requestLine);
-}
-
-/** `byte` ends a method that is not followed by a space. */
-export function methodError(byte: number): HttpError {
-  return lineEndError(byte, HttpErrors.method);
-}
-
-/** `byte` ends a target that is not followed by a space, or is where a target had to begin. */
-export function targetError(byte: number, empty: boolean): HttpError {
-  return lineEndError(byte, empty && byte === SP ? HttpErrors.requestLine : HttpErrors.target);
+/** The byte at `at` ends a target that is not followed by a space, or is where a target had to begin. */
+export function targetError(bytes: Uint8Array, at: number, empty: boolean): HttpError {
+  if (bytes[at] === CR && bytes[at + 1] === LF) return HttpErrors.requestLine;
+  return lineEndError(bytes, at, empty && bytes[at] === SP ? HttpErrors.requestLine : HttpErrors.target);
 }
 
 /** The eight bytes at `at` are not a version that is spoken here: another one, or none at all? */
@@ -39,9 +30,9 @@ function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
-/** `byte` ends a header name that is not followed by a colon, or is where a name had to begin. */
-export function nameError(byte: number, empty: boolean): HttpError {
+/** The byte at `at` ends a header name that is not followed by a colon, or is where a name had to begin. */
+export function nameError(bytes: Uint8Array, at: number, empty: boolean): HttpError {
+  const byte = bytes[at];
   if (byte === SP || byte === HTAB) return empty ? HttpErrors.folding : HttpErrors.spaceBeforeColon;
-  if (byte === COLON) return HttpErrors.fieldName;
-  return lineEndError(byte, HttpErrors.fieldName);
+  return lineEndError(bytes, at, HttpErrors.fieldName);
 }

@@ -2,20 +2,22 @@ import { LF } from "./tables.ts";
 
 /** Below this, a head that comes in pieces is parsed after each piece, so that an error in it is answered at once. */
 const SMALL = 1024;
+/** Above it, after so many more bytes. */
+const STEP = 256;
 const FIRST_SIZE = 1024;
 
 /**
- * Keeps the pieces of a head that did not come at once, and says when parsing again is worth it. Parsing starts over each time, so above
- * {@link SMALL} bytes it waits for an empty line or the limit: a client that sends single bytes costs linear work.
+ * Keeps the pieces of a head that did not come at once, and says when parsing again is worth it: parsing starts over each time, and a
+ * client that sends single bytes must not cost quadratic work.
  */
 export class HeadBuffer {
+  /** Whether the head should be parsed now. */
+  due = false;
   private bytes = new Uint8Array(FIRST_SIZE);
   private length = 0;
+  private next = 0;
 
-  /** @param limit - bytes that no acceptable head is longer than */
-  constructor(private readonly limit: number) {}
-
-  /** Adds a piece; `limit` and a bit more at most. */
+  /** Adds a piece. */
   append(piece: Uint8Array): void {
     const length = this.length + piece.length;
     if (length > this.bytes.length) {
@@ -26,11 +28,9 @@ export class HeadBuffer {
     this.bytes.set(piece, this.length);
     const from = this.length;
     this.length = length;
-    this.due = length <= SMALL || length >= this.limit || this.hasEmptyLine(from);
+    this.due = length <= SMALL || length >= this.next || this.hasEmptyLine(from);
+    if (this.due) this.next = length + STEP;
   }
-
-  /** Whether the head should be parsed now. */
-  due = false;
 
   /** Everything so far. The buffer does not touch these bytes again unless {@link append} is called. */
   get content(): Uint8Array {

@@ -11,7 +11,7 @@ import { lineEndError, nameError } from "./diagnose.ts";
 import { type HttpError, HttpErrors } from "./errors.ts";
 import { Coding, contentLength, Known, knownField, listHas, transferCoding } from "./fields.ts";
 import { checkHandshake } from "./handshake.ts";
-import { Parsed, RequestLine } from "./request-line.ts";
+import { crLast, Parsed, RequestLine } from "./request-line.ts";
 import { ascii, COLON, CR, HTAB, LF, SP, sameIgnoringCase, TOKEN_LOWER, VALUE } from "./tables.ts";
 import { authorityEnd, authorityStart, validHost } from "./target.ts";
 
@@ -53,6 +53,9 @@ const Said = {
   CONTENT_TYPE: 128,
 } as const;
 
+/** The limits of a head, and the one that its Content-Length can break. */
+export type HeadLimits = Pick<HttpLimits, "requestLine" | "headerBytes" | "headerCount" | "bodyBytes">;
+
 /** Parses heads for any number of connections. The results of a call stand in its fields until the next call. */
 export class HeadParser {
   /** Where the head ends in the bytes parsed. */
@@ -84,7 +87,7 @@ export class HeadParser {
 
   /** @param limits - sizes; `http2` - whether the HTTP/2 preface is recognised */
   constructor(
-    private readonly limits: HttpLimits,
+    private readonly limits: HeadLimits,
     http2: boolean,
   ) {
     this.line = new RequestLine(limits.requestLine, http2);
@@ -138,7 +141,7 @@ export class HeadParser {
     let at = start;
     let to = this.outEnd;
     for (;;) {
-      if (at + 1 >= stop) return this.fieldsShort(start, end);
+      if (at >= stop || crLast(bytes, at, stop)) return this.fieldsShort(start, end);
       if (bytes[at] === CR) {
         if (bytes[at + 1] !== LF) return this.refuse(HttpErrors.bareCr);
         this.end = at + 2;
@@ -152,7 +155,8 @@ export class HeadParser {
         if (++at >= stop) return this.fieldsShort(start, end);
         byte = TOKEN_LOWER[bytes[at]!]!;
       }
-      if (bytes[at] !== COLON || to === name) return this.refuse(nameError(bytes[at]!, to === name));
+      if (bytes[at] !== COLON || to === name)
+        return this.badName(bytes, at, { start, end, empty: to === name });
       const nameEnd = to;
       out[to++] = 0;
       at++;
@@ -163,9 +167,9 @@ export class HeadParser {
         if (VALUE[byte] === 0) break;
         out[to++] = byte;
       }
-      if (at + 1 >= stop) return this.valueShort(bytes, at, start, end);
+      if (at >= stop || crLast(bytes, at, stop)) return this.fieldsShort(start, end);
       if (bytes[at] !== CR || bytes[at + 1] !== LF)
-        return this.refuse(lineEndError(bytes[at]!, HttpErrors.fieldValue));
+        return this.refuse(lineEndError(bytes, at, HttpErrors.fieldValue));
       at += 2;
       while (to > value && (out[to - 1] === SP || out[to - 1] === HTAB)) to--;
       if (++count > most) return this.refuse(HttpErrors.headerCount);
@@ -186,12 +190,13 @@ export class HeadParser {
       : Parsed.INCOMPLETE;
   }
 
-  /** The bytes end in a value, or right after it with a byte that is not one of a value. */
-  private valueShort(bytes: Uint8Array, at: number, start: number, end: number): number {
-    if (at < end && VALUE[bytes[at]!] === 0 && bytes[at] !== CR) {
-      return this.refuse(lineEndError(bytes[at]!, HttpErrors.fieldValue));
-    }
-    return this.fieldsShort(start, end);
+  private badName(
+    bytes: Uint8Array,
+    at: number,
+    where: { start: number; end: number; empty: boolean },
+  ): number {
+    if (crLast(bytes, at, where.end)) return this.fieldsShort(where.start, where.end);
+    return this.refuse(nameError(bytes, at, where.empty));
   }
 
   /** Takes in a header that means something here. Says whether it stays among the pairs. */

@@ -1,5 +1,5 @@
 /** The request line (RFC 9112 §3): method, target, version. */
-import { lineEndError, lineError, methodError, targetError, versionError } from "./diagnose.ts";
+import { lineEndError, targetError, versionError } from "./diagnose.ts";
 import { type HttpError, HttpErrors } from "./errors.ts";
 import { methodName } from "./methods.ts";
 import { ascii, CR, LF, SP, same, TARGET, TOKEN_LOWER } from "./tables.ts";
@@ -68,14 +68,15 @@ export class RequestLine {
     const stop = Math.min(end, start + this.limit + 2);
     let at = start;
     while (at < stop && TOKEN_LOWER[bytes[at]!] !== 0) at++;
-    if (at >= stop) return this.lineShort(start, end);
-    if (bytes[at] !== SP || at === start)
-      return this.refuse(at === start ? lineError(bytes[at]!) : methodError(bytes[at]!));
+    if (at >= stop || crLast(bytes, at, end)) return this.lineShort(start, end);
+    if (bytes[at] !== SP || at === start) {
+      return this.refuse(lineEndError(bytes, at, at === start ? HttpErrors.requestLine : HttpErrors.method));
+    }
     this.method = methodName(bytes, start, at);
     const target = ++at;
     while (at < stop && TARGET[bytes[at]!] === 1) at++;
-    if (at >= stop) return this.lineShort(start, end);
-    if (bytes[at] !== SP || at === target) return this.refuse(targetError(bytes[at]!, at === target));
+    if (at >= stop || crLast(bytes, at, end)) return this.lineShort(start, end);
+    if (bytes[at] !== SP || at === target) return this.refuse(targetError(bytes, at, at === target));
     this.targetStart = target;
     this.targetEnd = at++;
     if (at + VERSION_LENGTH + 2 > stop) return this.versionShort(bytes, at, start, end);
@@ -84,8 +85,9 @@ export class RequestLine {
       return this.refuse(versionError(bytes, at));
     this.version = digit === 0x31 ? 11 : 10;
     at += VERSION_LENGTH;
-    if (bytes[at] !== CR || bytes[at + 1] !== LF)
-      return this.refuse(lineEndError(bytes[at]!, HttpErrors.requestLine));
+    if (bytes[at] !== CR || bytes[at + 1] !== LF) {
+      return this.refuse(lineEndError(bytes, at, HttpErrors.requestLine));
+    }
     this.end = at + 2;
     return this.checkTarget(bytes);
   }
@@ -99,7 +101,7 @@ export class RequestLine {
     const lf = bytes.subarray(at, end).indexOf(LF);
     if (lf < 0 || (lf === VERSION_LENGTH + 1 && bytes[at + VERSION_LENGTH] === CR))
       return this.lineShort(start, end);
-    return this.refuse(HttpErrors.requestLine);
+    return this.refuse(lf === VERSION_LENGTH ? HttpErrors.bareLf : HttpErrors.requestLine);
   }
 
   private checkTarget(bytes: Uint8Array): number {
@@ -108,6 +110,11 @@ export class RequestLine {
     this.absolute = form === TargetForm.ABSOLUTE;
     return form === TargetForm.INVALID ? this.refuse(HttpErrors.target) : Parsed.COMPLETE;
   }
+}
+
+/** Whether the bytes end in a CR: what it stands for depends on the next one. */
+export function crLast(bytes: Uint8Array, at: number, end: number): boolean {
+  return bytes[at] === CR && at + 1 >= end;
 }
 
 /** Compares with the HTTP/2 connection preface as far as bytes are there. */
