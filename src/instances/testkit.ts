@@ -17,6 +17,37 @@ export const python = existsSync(venv) ? venv : (Bun.which("python3") ?? "python
 /** Longest wait for anything that tests wait for. Only a failure takes this long. */
 export const patienceMs = 60_000;
 
+/** For tests with processes. */
+export const options = { timeout: 2 * patienceMs };
+
+/** A bare ASGI app. It answers with its process id; /wait answers when the file named in its query exists. */
+export const asgiApp = `
+import asyncio, os, sys
+started = []
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        started.append(1)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        print("lifespan shutdown", flush=True)
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    body = str(os.getpid()).encode()
+    if scope["path"] == "/wait":
+        print("waiting", flush=True)
+        gate = scope["query_string"].decode()
+        while not os.path.exists(gate):
+            await asyncio.sleep(0.005)
+    if scope["path"] == "/say":
+        print("said in a request", flush=True)
+        print("to stderr", file=sys.stderr, flush=True)
+    if scope["path"] == "/started":
+        body = str(len(started)).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+`;
+
 /** A list that grows, and can be waited on. */
 export class Journal<T> {
   readonly entries: T[] = [];

@@ -36,13 +36,12 @@ class Finding(NamedTuple):
 
 
 class Recorder:
-    """Context manager around the import: notes which module starts Python threads, opens sockets, makes event loops, and in which
-    extension module's import native threads appear."""
+    """Context manager around the import: notes which module starts Python threads and opens sockets (event loops open two), and
+    in which extension module's import native threads appear."""
 
     def __init__(self) -> None:
         self.threads: Dict[int, str] = {}
         self.sockets: Dict[int, str] = {}
-        self.loops: Dict[int, str] = {}
         self.native: Dict[int, str] = {}
         self._undo: List[Callable[[], None]] = []
 
@@ -53,13 +52,8 @@ class Recorder:
         def opened(sock: socket.socket) -> None:
             self.sockets[sock.fileno()] = caller()
 
-        def made(loop: object) -> None:
-            self.loops[id(loop)] = caller()
-
         self._after(threading.Thread, "start", started)
         self._after(socket.socket, "__init__", opened)
-        if "asyncio.base_events" in sys.modules:
-            self._after(sys.modules["asyncio.base_events"].BaseEventLoop, "__init__", made)
         for step in ("create_module", "exec_module"):
             self._native(step)
         return self
@@ -226,13 +220,16 @@ def _loops(recorder: Recorder) -> Tuple[List[Finding], Set[int]]:
         # type() and not isinstance(): lazy proxies answer the latter with work, or with an exception.
         if not issubclass(type(thing), asyncio.AbstractEventLoop) or not _is_open(thing):
             continue
-        state = "runs" if thing.is_running() else "is open"
-        found.append(Finding("loop", recorder.loops.get(id(thing), ""), f"the event loop {type(thing).__name__} {state}"))
+        module = ""
         for end in ("_ssock", "_csock", "_selector"):
             try:
-                fds.add(getattr(thing, end).fileno())
+                fd = getattr(thing, end).fileno()
             except (AttributeError, ValueError, OSError):
-                pass
+                continue
+            fds.add(fd)
+            module = module or recorder.sockets.get(fd, "")
+        state = "runs" if thing.is_running() else "is open"
+        found.append(Finding("loop", module, f"the event loop {type(thing).__name__} {state}"))
     return found, fds
 
 

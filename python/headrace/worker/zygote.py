@@ -20,7 +20,9 @@ import signal
 import sys
 import time
 from types import FrameType
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+import headrace
 
 from . import importer, logs, main, preflight
 from .boot import Boot
@@ -63,6 +65,7 @@ def run(boot: Boot) -> int:
         control.failed(error)
         _leave(EXIT_FAILED)
     control.phases["import"] = (time.perf_counter() - began) * 1000
+    logs.flush()
     control.send(
         "preflight",
         level=preflight.level(boot.preload, prepared.findings),
@@ -206,7 +209,7 @@ class _Server:
 
     def _fork(self, ident: str, boot: Boot) -> Optional[_Child]:
         began = time.perf_counter()
-        _run_hooks("before_fork_hooks")
+        _run_hooks(headrace.before_fork_hooks, "before fork")
         logs.flush()
         if not self._frozen:
             gc.freeze()
@@ -274,9 +277,15 @@ def _live(child: _Child, loaded: Optional[importer.Loaded]) -> int:
     """Be an instance, in a child that was just forked."""
     gc.enable()
     reseed()
-    main._started = child.forked_at
+    if loaded is None:
+        # A file that is changed twice within a second must not be taken from the cache of its first version.
+        sys.dont_write_bytecode = True
+    main.started_at(child.forked_at)
     try:
-        _run_hooks("after_fork_hooks")
+        if headrace.after_fork_hooks:
+            # What they print is the instance's; in the zygote's pipe it would mix with that of the others.
+            logs.redirect(child.boot)
+            _run_hooks(headrace.after_fork_hooks, "after fork")
     except StartupError as error:
         try:
             Control.connect(child.boot).failed(error)
@@ -293,13 +302,12 @@ def reseed() -> None:
         random.seed(int.from_bytes(os.urandom(4), "little"))
 
 
-def _run_hooks(name: str) -> None:
+def _run_hooks(hooks: List[Callable[[], object]], when: str) -> None:
     """Run the hooks that the app registered with the SDK. Raises StartupError (code hook-failed)."""
-    sdk: Any = sys.modules.get("headrace")
-    for hook in list(getattr(sdk, name, [])):
+    for hook in list(hooks):
         try:
             hook()
         except Exception as error:
             which = getattr(hook, "__qualname__", repr(hook))
-            message = f"The {name[:-6].replace('_', ' ')} hook {which} failed: {type(error).__name__}: {error}"
+            message = f"The {when} hook {which} failed: {type(error).__name__}: {error}"
             raise StartupError("fork", "hook-failed", message) from error
