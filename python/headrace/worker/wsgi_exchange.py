@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import traceback
 from collections import deque
 from collections.abc import Iterable, Sized
 from types import TracebackType
@@ -21,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from . import frames
 from .context import request_id
+from .disconnect import ClientDisconnected
+from .errors import user_traceback
 from .wsgi_environ import EnvironMaker, split
 from .wsgi_file import FileWrapper
 from .wsgi_headers import encode, parse_status, without_length
@@ -40,10 +41,6 @@ _statuses: dict[str, int] = {}
 _header = frames.pack_header
 _ERROR = b"Internal Server Error\n"
 _ERROR_HEAD = b"content-type\0text/plain; charset=utf-8\0content-length\0" + str(len(_ERROR)).encode()
-
-
-class ClientDisconnected(ConnectionError):
-    """The client has left, or the request's time is over: nothing can be sent or read any more."""
 
 
 class Exchange:
@@ -373,7 +370,7 @@ class Exchange:
             self._ended = True
             if isinstance(error, ClientDisconnected):
                 return
-        self._log("".join(traceback.format_exception(type(error), error, error.__traceback__)).rstrip("\n"))
+        self._log(user_traceback(error).rstrip("\n"))
         if self._ended:
             return
         self._ended = True

@@ -46,9 +46,8 @@ def encode(headers: object) -> tuple[bytes, int | None]:
     flat: list[str] = []
     length: int | None = None
     for name, value in headers:
-        try:
-            lower = _lower[name]
-        except (KeyError, TypeError):
+        lower = _lower.get(name) if type(name) is str else None
+        if lower is None:
             lower = _check_name(name)
         if lower == "content-length":
             length = _length(value, length)
