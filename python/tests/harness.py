@@ -170,7 +170,11 @@ class Gateway:
     def __init__(self, path: str, window: int = WINDOW, column: int = 0, gateway: int = 1, hello: bool = True) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(DEADLINE)
-        self.socket.connect(path)
+        try:
+            self.socket.connect(path)
+        except OSError:
+            self.socket.close()
+            raise
         self._buffer = b""
         self._frames: Dict[int, List[Frame]] = {}
         self._last = 0
@@ -310,9 +314,16 @@ class Instance:
             if not data:
                 break
             rest += data
+        control.close()
         with self._changed:
             self._eof = True
             self._changed.notify_all()
+
+    def ended(self) -> None:
+        """Wait until all that came over control is read."""
+        with self._changed:
+            if self._control is not None:
+                self._changed.wait_for(lambda: self._eof, DEADLINE)
 
     def wait(self, kind: str, count: int = 1) -> Dict[str, Any]:
         """The `count`-th message of this type, waiting for it."""
@@ -371,6 +382,7 @@ class Platform:
             table.write(bytes(8192))
         self.instances: Dict[str, Instance] = {}
         self._count = 0
+        self._threads: List[threading.Thread] = []
         self._lock = threading.Condition()
         self._lines: Dict[Tuple[str, str], List[str]] = {}
         self._output = open(os.path.join(self.folder, "output"), "w+b")  # noqa: SIM115 (closed by `close`)
@@ -385,11 +397,15 @@ class Platform:
     def close(self) -> None:
         """End every process that was started, and remove the folder."""
         for listener in self._listeners:
+            listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         for instance in self.instances.values():
             if instance.process.poll() is None:
                 instance.process.kill()
             instance.process.wait()
+            instance.ended()
+        for thread in self._threads:
+            thread.join(DEADLINE)
         self._output.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -491,6 +507,11 @@ class Platform:
                 raise TimeoutError(f"no log line with {text!r}; got {self._lines}")
             return found()[0]
 
+    def _thread(self, target: Any, *args: Any) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
     def _serve(self, path: str, handle: Any) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)
@@ -502,9 +523,9 @@ class Platform:
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                threading.Thread(target=handle, args=(connection,), daemon=True).start()
+                self._thread(handle, connection)
 
-        threading.Thread(target=accept, daemon=True).start()
+        self._thread(accept)
         return listener
 
     def _control(self, connection: socket.socket) -> None:
@@ -516,6 +537,10 @@ class Platform:
             self._lock.notify_all()
 
     def _log(self, connection: socket.socket) -> None:
+        with connection:
+            self._log_lines(connection)
+
+    def _log_lines(self, connection: socket.socket) -> None:
         line, rest = _first_line(connection)
         head = json.loads(line)
         assert head["token"] == "secret"
@@ -525,7 +550,10 @@ class Platform:
             with self._lock:
                 self._lines.setdefault(key, []).extend(line.decode("utf-8", "replace") for line in lines)
                 self._lock.notify_all()
-            data = connection.recv(65536)
+            try:
+                data = connection.recv(65536)
+            except OSError:
+                return
             if not data:
                 return
             rest += data
