@@ -190,7 +190,7 @@ const instanceOptions = {
     group: "Instances",
     choices: ["auto", "gevent"],
     fallback: "auto",
-    doc: "gevent runs a WSGI app on greenlets instead of threads. It has to be installed beside the app.",
+    doc: "What a WSGI app runs on. auto: threads. gevent: greenlets, where gevent is installed beside the app.",
   }),
   loop: choice({
     flag: "loop",
