@@ -53,8 +53,9 @@ export function startAdmin(options: AdminOptions): AdminServer {
 }
 
 function listen(options: AdminOptions, fetch: (request: Request) => Promise<Response>) {
-  const open = (port: number) =>
-    Bun.serve({ hostname: options.host, port, idleTimeout: SILENCE_S, development: false, fetch });
+  // Without `development` Bun shares ports unless it is told not to, and a taken port would go unnoticed.
+  const how = { idleTimeout: SILENCE_S, development: false, reusePort: false, fetch };
+  const open = (port: number) => Bun.serve({ hostname: options.host, port, ...how });
   try {
     return open(options.port);
   } catch (error) {

@@ -1,0 +1,278 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { HeadraceError } from "../base/errors.ts";
+import { ReleaseStack } from "../base/release.ts";
+import type { StatusReport } from "../model/instance.ts";
+import type { LogRecord } from "../model/log.ts";
+import { adminErrors } from "./errors.ts";
+import type { ActionOutcome, AdminPorts, Readiness } from "./ports.ts";
+import { type AdminOptions, type AdminServer, startAdmin } from "./server.ts";
+
+const report: StatusReport = {
+  version: "0.1.0",
+  service: "shop",
+  revision: "shop-1",
+  app: "main.py",
+  interface: "asgi",
+  url: "http://127.0.0.1:8080",
+  pid: 1,
+  uptimeMs: 1,
+  ready: true,
+  preload: { level: "app", reasons: [] },
+  concurrency: 80,
+  line: { waiting: 0, depth: 800 },
+  gateways: [],
+  instances: [],
+};
+
+let release: ReleaseStack;
+let logged: LogRecord[];
+let called: string[];
+
+beforeEach(() => {
+  release = new ReleaseStack();
+  logged = [];
+  called = [];
+});
+
+afterEach(() => release.release());
+
+interface World {
+  readonly readiness?: Readiness;
+  readonly status?: () => Promise<StatusReport | null>;
+  readonly outcome?: ActionOutcome;
+}
+
+function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer {
+  const act =
+    (name: string) =>
+    (instance = "") => {
+      called.push(`${name} ${instance}`.trim());
+      return Promise.resolve(world.outcome ?? ({ kind: "done" } as const));
+    };
+  const ports: AdminPorts = {
+    readiness: () => world.readiness ?? { ready: true, why: "" },
+    status: world.status ?? (() => Promise.resolve(report)),
+    metrics: () => Promise.resolve([{ name: "x", kind: "gauge", help: "h", samples: [] }]),
+    reload: act("reload"),
+    stacks: act("stacks"),
+    restart: act("restart"),
+  };
+  const server = startAdmin({
+    host: "127.0.0.1",
+    port: 0,
+    portGiven: false,
+    ports,
+    writeMetrics: (families, accept) => ({
+      type: "text/plain; version=0.0.4",
+      text: `${families.length} ${accept}\n`,
+    }),
+    log: (record) => logged.push(record),
+    ...more,
+  });
+  release.push(() => server.stop());
+  return server;
+}
+
+async function ask(
+  server: AdminServer,
+  path: string,
+  init: RequestInit = {},
+): Promise<{ status: number; body: string }> {
+  const response = await fetch(server.url + path, init);
+  return { status: response.status, body: await response.text() };
+}
+
+const codeOf = (body: string) => (JSON.parse(body) as { error: { code: string } }).error.code;
+
+describe("what can be asked", () => {
+  test("health: the process lives", async () => {
+    expect(await ask(serve({ readiness: { ready: false, why: "x" } }), "/healthz")).toEqual({
+      status: 200,
+      body: "ok\n",
+    });
+  });
+
+  test("readiness, and why not", async () => {
+    expect(await ask(serve(), "/readyz")).toEqual({ status: 200, body: "ready\n" });
+    const why = "no instance is ready";
+    expect(await ask(serve({ readiness: { ready: false, why } }), "/readyz")).toEqual({
+      status: 503,
+      body: "not ready: no instance is ready\n",
+    });
+  });
+
+  test("metrics, in the format that the scraper accepts", async () => {
+    const server = serve();
+    const response = await fetch(`${server.url}/metrics`, { headers: { accept: "text/plain" } });
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4");
+    expect(await response.text()).toBe("1 text/plain\n");
+  });
+
+  test("status, as JSON that nobody caches", async () => {
+    const response = await fetch(`${serve().url}/v1/status`);
+    expect(await response.json()).toEqual(report);
+    expect([response.headers.get("content-type"), response.headers.get("cache-control")]).toEqual([
+      "application/json",
+      "no-store",
+    ]);
+  });
+
+  test("status and actions before the start is done", async () => {
+    const server = serve({ status: () => Promise.resolve(null), outcome: { kind: "starting" } });
+    for (const [method, path] of [
+      ["GET", "/v1/status"],
+      ["POST", "/v1/reload"],
+    ] as const) {
+      const { status, body } = await ask(server, path, { method });
+      expect([status, codeOf(body)]).toEqual([503, "admin_starting"]);
+    }
+  });
+
+  test("HEAD where there is GET", async () => {
+    expect(await ask(serve(), "/healthz", { method: "HEAD" })).toEqual({ status: 200, body: "" });
+  });
+});
+
+describe("what can be done", () => {
+  test("reload, stacks and restart reach the platform", async () => {
+    const server = serve();
+    for (const path of ["/v1/reload", "/v1/instances/i-1/stacks", "/v1/instances/i%20x/restart"]) {
+      expect(await ask(server, path, { method: "POST" })).toEqual({ status: 200, body: '{"ok":true}\n' });
+    }
+    expect(called).toEqual(["reload", "stacks i-1", "restart i x"]);
+  });
+
+  test("an unknown instance", async () => {
+    const { status, body } = await ask(
+      serve({ outcome: { kind: "unknown-instance" } }),
+      "/v1/instances/i-9/restart",
+      {
+        method: "POST",
+      },
+    );
+    expect([status, codeOf(body)]).toEqual([404, "admin_instance_unknown"]);
+  });
+
+  test("an action that failed says why", async () => {
+    const outcome = { kind: "failed", code: "app_import_failed", message: "No module named x." } as const;
+    expect(await ask(serve({ outcome }), "/v1/reload", { method: "POST" })).toEqual({
+      status: 422,
+      body: '{"error":{"code":"app_import_failed","message":"No module named x."}}\n',
+    });
+  });
+});
+
+describe("what is refused", () => {
+  test("unknown paths", async () => {
+    const server = serve();
+    for (const path of [
+      "/",
+      "/v1",
+      "/v1/statuss",
+      "/v1/instances//restart",
+      "/v1/instances/a/b/restart",
+      "/v1/instances/%ff/restart",
+    ]) {
+      const { status, body } = await ask(server, path, { method: "POST" });
+      expect([path, status, codeOf(body)]).toEqual([path, 404, "admin_not_found"]);
+    }
+    expect(called).toEqual([]);
+  });
+
+  test("methods that a path does not have", async () => {
+    const server = serve();
+    for (const [method, path, allow] of [
+      ["POST", "/metrics", "GET"],
+      ["GET", "/v1/reload", "POST"],
+      ["DELETE", "/v1/status", "GET"],
+    ] as const) {
+      const response = await fetch(server.url + path, { method });
+      expect([path, response.status, response.headers.get("allow")]).toEqual([path, 405, allow]);
+      expect(codeOf(await response.text())).toBe("admin_method_not_allowed");
+    }
+    expect(called).toEqual([]);
+  });
+
+  test("names that are not this machine's own (DNS rebinding)", async () => {
+    const server = serve();
+    const port = new URL(server.url).port;
+    for (const host of ["evil.example", `evil.example:${port}`, "127.0.0.1.evil.example", "10.0.0.1", ""]) {
+      const { status, body } = await ask(server, "/v1/status", { headers: { host } });
+      expect([host, status, codeOf(body)]).toEqual([host, 403, "admin_host_refused"]);
+    }
+    for (const host of [`localhost:${port}`, "LOCALHOST", "127.0.0.1", "127.9.9.9:1", "[::1]:80"]) {
+      expect([host, (await ask(server, "/healthz", { headers: { host } })).status]).toEqual([host, 200]);
+    }
+  });
+
+  test("pages of other origins", async () => {
+    const server = serve();
+    const post = (origin: string) => ask(server, "/v1/reload", { method: "POST", headers: { origin } });
+    for (const origin of ["http://evil.example", "null", "http://localhost:1"]) {
+      const { status, body } = await post(origin);
+      expect([origin, status, codeOf(body)]).toEqual([origin, 403, "admin_origin_refused"]);
+    }
+    expect((await post(server.url)).status).toBe(200);
+    expect(called).toEqual(["reload"]);
+  });
+
+  test("nothing about a failure on our side but that it happened; the log has the rest", async () => {
+    const server = serve({ status: () => Promise.reject(new Error("a secret path")) });
+    const { status, body } = await ask(server, "/v1/status");
+    expect([status, codeOf(body), body.includes("secret")]).toEqual([500, "admin_internal", false]);
+    expect(logged.at(-1)).toMatchObject({ level: "error", event: "admin.failed" });
+    expect(logged.at(-1)?.message).toContain("a secret path");
+  });
+});
+
+describe("the port", () => {
+  const portOf = (server: AdminServer) => Number(new URL(server.url).port);
+
+  test("is said in the log", () => {
+    const server = serve();
+    expect(portOf(server)).toBeGreaterThan(0);
+    expect(logged.map(({ event, message }) => [event, message])).toEqual([
+      ["admin.ready", `The admin port listens on ${server.url}.`],
+    ]);
+  });
+
+  test("moves when it is taken and nobody asked for it", () => {
+    const taken = portOf(serve());
+    const second = serve({}, { port: taken });
+    expect(portOf(second)).not.toBe(taken);
+    expect(logged.map(({ event }) => event)).toEqual(["admin.ready", "admin.port_moved", "admin.ready"]);
+  });
+
+  test("is an error when it is taken and somebody asked for it", () => {
+    const taken = portOf(serve());
+    const error = thrownBy(() => serve({}, { port: taken, portGiven: true }));
+    expect([error.code, error.exit, error.message]).toEqual([
+      "admin_port_taken",
+      2,
+      `The admin port 127.0.0.1:${taken} is taken.`,
+    ]);
+    expect(error.hint).toBe(adminErrors.admin_port_taken.hint);
+  });
+
+  test("cannot be had on an address of another machine", () => {
+    const error = thrownBy(() => serve({}, { host: "192.0.2.1" }));
+    expect([error.code, error.exit]).toEqual(["admin_address_invalid", 2]);
+  });
+
+  test("that others can reach is warned of, and takes any name", async () => {
+    const server = serve({}, { host: "0.0.0.0" });
+    expect(logged.map(({ event }) => event)).toContain("admin.exposed");
+    const url = `http://127.0.0.1:${portOf(server)}/healthz`;
+    expect((await fetch(url, { headers: { host: "headrace.internal" } })).status).toBe(200);
+  });
+});
+
+function thrownBy(action: () => unknown): HeadraceError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof HeadraceError) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
