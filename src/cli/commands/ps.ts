@@ -88,7 +88,7 @@ function one(status: StatusReport): string {
   const facts = [status.service, status.url, `${status.app}${kind}`, `pid ${status.pid}`];
   if (!status.ready) facts.push("NOT READY");
   const head = `${facts.join("  ")}  up ${showDuration(status.uptimeMs)}\n`;
-  const tail = `line ${line.waiting} of ${line.depth}  preload ${preload.level}\n`;
+  const tail = `line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}\n`;
   return `${head}${table(instanceColumns, status.instances)}${table(gatewayColumns, status.gateways)}${tail}`;
 }
 

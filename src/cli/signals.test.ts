@@ -1,0 +1,73 @@
+import { afterEach, expect, test } from "bun:test";
+import { HeadraceError } from "../base/errors.ts";
+import type { LogRecord } from "../model/log.ts";
+import { listenToSignals, type Signals } from "./signals.ts";
+
+let signals: Signals | undefined;
+afterEach(() => signals?.close());
+
+function listen() {
+  const logged: LogRecord[] = [];
+  const calls: string[] = [];
+  signals = listenToSignals((record) => logged.push(record));
+  let reload: () => Promise<void> = () => Promise.resolve();
+  const running = {
+    stop(reason: string, options?: { readonly force?: boolean }) {
+      calls.push(`stop ${reason}${options?.force === true ? " forced" : ""}`);
+      return Promise.resolve();
+    },
+    reload() {
+      calls.push("reload");
+      return reload();
+    },
+  };
+  const events = () => logged.map(({ event }) => event);
+  return { signals, running, calls, logged, events, onReload: (how: () => Promise<void>) => (reload = how) };
+}
+
+test("the first signal drains, the second forces, more do nothing", () => {
+  const { signals, running, calls, events } = listen();
+  signals.serve(running);
+  for (const name of ["SIGTERM", "SIGINT", "SIGTERM"] as const) process.emit(name, name);
+  expect(calls).toEqual(["stop SIGTERM", "stop SIGINT forced"]);
+  expect(events()).toEqual(["cli.draining", "cli.forced"]);
+});
+
+test("SIGHUP reloads while it serves, and not while it stops", () => {
+  const { signals, running, calls } = listen();
+  process.emit("SIGHUP", "SIGHUP");
+  signals.serve(running);
+  process.emit("SIGHUP", "SIGHUP");
+  process.emit("SIGINT", "SIGINT");
+  process.emit("SIGHUP", "SIGHUP");
+  expect(calls).toEqual(["reload", "stop SIGINT"]);
+});
+
+test("a reload that fails is told, unless the pool has told it", async () => {
+  const { signals, running, logged, onReload } = listen();
+  signals.serve(running);
+  onReload(() => Promise.reject(new HeadraceError("app_import_failed", "no")));
+  process.emit("SIGHUP", "SIGHUP");
+  onReload(() => Promise.reject(new Error("odd")));
+  process.emit("SIGHUP", "SIGHUP");
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(logged.filter(({ level }) => level === "warn").map(({ message }) => message)).toEqual([
+    "The reload failed: odd",
+  ]);
+});
+
+test("a signal before it serves ends the start, with the shell's exit code", async () => {
+  const { signals, events } = listen();
+  process.emit("SIGINT", "SIGINT");
+  expect(await signals.early).toBe(130);
+  expect(events()).toEqual(["cli.stopped_early"]);
+});
+
+test("closed, it hears nothing", () => {
+  const { signals, running, calls } = listen();
+  signals.serve(running);
+  signals.close();
+  expect(process.listenerCount("SIGHUP")).toBe(0);
+  process.emit("SIGHUP", "SIGHUP");
+  expect(calls).toEqual([]);
+});
