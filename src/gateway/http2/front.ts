@@ -4,7 +4,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import type { Accept, Peers, Refusal, RequestHead } from "../client.ts";
+import type { Accept, GoneReason, Peers, Refusal, RequestHead } from "../client.ts";
 import { type HttpError, HttpErrors } from "../http1/errors.ts";
 import type { HttpLimits, WebSocketSettings } from "../settings.ts";
 import type { Ticked, Ticker } from "../ticker.ts";
@@ -65,6 +65,8 @@ export class Http2Connection implements TransportUser, StreamOwner, Ticked {
   readonly #behind = new Map<StreamClient, number>();
   #idleSince: number;
   #greeted = false;
+  /** The session met an error. */
+  #failed = false;
   #takenThen = -1;
   #stalledAt = 0;
 
@@ -102,8 +104,10 @@ export class Http2Connection implements TransportUser, StreamOwner, Ticked {
     session.on("remoteSettings", () => {
       this.#greeted = true;
     });
-    session.on("error", () => undefined);
-    session.on("close", () => this.#over("reset"));
+    session.on("error", () => {
+      this.#failed = true;
+    });
+    session.on("close", () => this.#over("reset", !this.#failed));
     // One stream that is not read must not keep the others from being read.
     session.setLocalWindowSize(STREAM_WINDOW * Math.min(most, 128));
     return session;
@@ -248,12 +252,13 @@ export class Http2Connection implements TransportUser, StreamOwner, Ticked {
     stream.resume();
   }
 
-  #over(reason: "closed" | "reset" | "shutdown" | "slow-read"): void {
+  #over(reason: GoneReason, orderly = false): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.ticker.leave(this);
+    for (const stream of [...this.#streams])
+      stream.disconnected(reason, orderly && !this.#behind.has(stream));
     this.#behind.clear();
-    for (const stream of [...this.#streams]) stream.leave(reason);
     this.#streams.clear();
     this.#options.left(this);
   }

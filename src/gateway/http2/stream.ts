@@ -250,7 +250,13 @@ export class StreamClient implements ClientSide {
     }
   }
 
-  /** The client is gone, or its connection is. */
+  /** The connection is gone. `orderly`: its session closed after all streams had ended. */
+  disconnected(reason: GoneReason, orderly: boolean): void {
+    if (this.#state === "ended" && orderly && this.#stream.rstCode === 0) this.#complete();
+    else this.leave(reason);
+  }
+
+  /** The client is gone, or was sent away. */
   leave(reason: GoneReason): void {
     if (this.#state === "over") return;
     const exchange = this.#exchange;

@@ -183,6 +183,11 @@ export class RawHttp2Client {
     this.#socket?.resume();
   }
 
+  /** Sends FIN. */
+  finish(): void {
+    this.#socket?.end();
+  }
+
   cut(): void {
     this.#socket?.terminate();
   }
