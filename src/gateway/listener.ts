@@ -1,16 +1,18 @@
 /** Takes clients in: one listening socket, and the front that each connection speaks. */
 import type { Socket, SocketHandler, SocketListener } from "bun";
 import type { LogSink } from "../model/log.ts";
-import type { Accept, Refusal } from "./client.ts";
+import type { Accept, Refusal, RequestHead } from "./client.ts";
 import { connectionLimit } from "./file-limit.ts";
 import { flushAll } from "./flush.ts";
 import { Connection, type Shared } from "./http1/connection.ts";
 import { HeadParser } from "./http1/parser.ts";
 import { ResponseWriter } from "./http1/response.ts";
+import { attachHttp2, type Http2Options } from "./http2/front.ts";
 import { removeStaleSocket, toListenError } from "./listen-error.ts";
 import type { GatewaySettings } from "./settings.ts";
 import { type LocalEnd, SocketTransport } from "./socket-transport.ts";
 import { Ticker, tickInterval } from "./ticker.ts";
+import type { Transport } from "./transport.ts";
 
 /** Everything a listener is told at its start. */
 export interface ListenerOptions {
@@ -25,10 +27,13 @@ export interface ListenerOptions {
 }
 
 /** Protocols offered by ALPN, in the wire's length-prefixed form. */
+const ALPN_H2 = Buffer.from("\x02h2\x08http/1.1", "latin1");
 const ALPN_H1 = Buffer.from("\x08http/1.1", "latin1");
 
 /** At most this often, in milliseconds, is a connection that was turned away logged. */
 const FULL_LOG_MS = 10_000;
+
+const NOTHING = new Uint8Array(0);
 
 /** A front's connection, as far as the listener has to do with it. */
 interface Draining {
@@ -41,6 +46,7 @@ export class Listener {
   /** Port that is listened on; 0 for a Unix socket. */
   readonly port: number;
   private readonly shared: Shared;
+  private readonly http2: Http2Options;
   private readonly ticker: Ticker;
   private readonly local: LocalEnd;
   private readonly server: SocketListener<SocketTransport>;
@@ -71,18 +77,22 @@ export class Listener {
     this.local = { uds: settings.uds, secure: settings.tlsCert !== "" };
     this.shared = {
       settings,
-      parser: new HeadParser(http, false),
+      parser: new HeadParser(http, settings.http2),
       writer: new ResponseWriter(),
       ticker: this.ticker,
       accept: options.accept,
       refused: options.refused,
-      badResponse: (exchange) =>
-        this.log("warn", "http.bad_response", "The app's response cannot be sent as HTTP.", {
-          method: exchange.head.method,
-          target: Buffer.from(exchange.head.target).toString("latin1"),
-          status: exchange.status,
-        }),
-      preface: (transport) => transport.destroy(true),
+      badResponse: (exchange) => this.badResponse(exchange.head, exchange.status),
+      preface: (transport, bytes) => this.toHttp2(transport, bytes),
+      left: (connection) => this.fronts.delete(connection),
+    };
+    this.http2 = {
+      limits: http,
+      websocket: settings.websocket,
+      ticker: this.ticker,
+      accept: options.accept,
+      refused: options.refused,
+      badResponse: (head, status) => this.badResponse(head, status),
       left: (connection) => this.fronts.delete(connection),
     };
     if (this.local.secure && http.headerTimeoutMs > 0) {
@@ -192,6 +202,15 @@ export class Listener {
     if (this.draining) connection.shutdown();
   }
 
+  /** The one place where a connection changes to HTTP/2: after ALPN, or when it began with the preface. */
+  private toHttp2(transport: Transport, bytes: Uint8Array): void {
+    const connection = attachHttp2(this.http2, transport);
+    (transport as SocketTransport).user = connection;
+    this.fronts.add(connection);
+    if (bytes.length > 0) connection.data(bytes);
+    if (this.draining) connection.shutdown();
+  }
+
   private closed(transport: SocketTransport | undefined, reset: boolean): void {
     // A connection that was turned away has never been counted.
     if (transport === undefined || !this.open.delete(transport)) return;
@@ -205,7 +224,9 @@ export class Listener {
     const transport = socket.data;
     this.handshakes.delete(transport);
     // A handshake that failed is followed by the close of its socket.
-    if (done && !transport.isClosed && transport.user === null) this.speakHttp1(transport);
+    if (!done || transport.isClosed || transport.user !== null) return;
+    if (socket.alpnProtocol === "h2") this.toHttp2(transport, NOTHING);
+    else this.speakHttp1(transport);
   }
 
   /** Cuts connections whose TLS handshake takes too long. */
@@ -213,6 +234,14 @@ export class Listener {
     for (const [transport, since] of this.handshakes) {
       if (now - since >= this.options.settings.http.headerTimeoutMs) transport.destroy(true);
     }
+  }
+
+  private badResponse(head: RequestHead, status: number): void {
+    this.log("warn", "http.bad_response", "The app's response cannot be sent as HTTP.", {
+      method: head.method,
+      target: Buffer.from(head.target).toString("latin1"),
+      status,
+    });
   }
 
   private full(): void {
@@ -239,6 +268,8 @@ export class Listener {
   }
 }
 
-function tlsOf({ tlsCert, tlsKey }: GatewaySettings): { tls?: Bun.TLSOptions } {
-  return tlsCert === "" ? {} : { tls: { cert: tlsCert, key: tlsKey, ALPNProtocols: ALPN_H1 } };
+function tlsOf({ tlsCert, tlsKey, http2 }: GatewaySettings): { tls?: Bun.TLSOptions } {
+  return tlsCert === ""
+    ? {}
+    : { tls: { cert: tlsCert, key: tlsKey, ALPNProtocols: http2 ? ALPN_H2 : ALPN_H1 } };
 }

@@ -11,10 +11,13 @@
  * Data is handed over as ranges of the input, not copied. Trailer fields are checked and dropped.
  */
 import { type HttpError, HttpErrors } from "./errors.ts";
-import { CR, HEX, HTAB, LF, SP, VALUE } from "./tables.ts";
+import { CR, HEX, HTAB, LF, SP, TOKEN_LOWER, VALUE } from "./tables.ts";
 import { trailerError } from "./trailers.ts";
 
 const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const NOT_HEX = 0xff;
 /** 2^52 is beyond every body; one digit less keeps the sum exact. */
 const MAX_SIZE_DIGITS = 13;
@@ -31,6 +34,17 @@ const State = {
   DATA_LF: 6,
   TRAILER: 7,
   END: 8,
+} as const;
+
+/** Within EXTENSION: `;name`, `;name=value`, `;name="value"`, any number of them, without white space. */
+const Extension = {
+  NAME_FIRST: 0,
+  NAME: 1,
+  VALUE_FIRST: 2,
+  VALUE: 3,
+  QUOTED: 4,
+  QUOTED_PAIR: 5,
+  QUOTED_END: 6,
 } as const;
 
 /** What {@link ChunkedDecoder.next} came to. */
@@ -57,6 +71,7 @@ export class ChunkedDecoder {
   private digits = 0;
   /** Bytes of extensions in all chunks. */
   private extension = 0;
+  private part: number = Extension.NAME_FIRST;
   private trailer: number[] = [];
   private trailerBytes = 0;
 
@@ -98,9 +113,7 @@ export class ChunkedDecoder {
       case State.SIZE:
         return this.sizeByte(byte);
       case State.EXTENSION:
-        if (byte === CR) this.state = State.SIZE_LF;
-        else if (VALUE[byte] === 0 || ++this.extension > MAX_EXTENSION) return HttpErrors.chunkExtension;
-        return null;
+        return this.extensionByte(byte);
       case State.SIZE_LF:
         this.state = this.left > 0 ? State.DATA : State.TRAILER;
         return byte === LF ? null : HttpErrors.chunk;
@@ -121,8 +134,38 @@ export class ChunkedDecoder {
       return null;
     }
     if (byte === CR) this.state = State.SIZE_LF;
-    else if (byte === SEMICOLON) this.state = State.EXTENSION;
-    else return byte === SP || byte === HTAB ? HttpErrors.chunkExtension : HttpErrors.chunk;
+    else if (byte === SEMICOLON) {
+      this.state = State.EXTENSION;
+      this.part = Extension.NAME_FIRST;
+    } else return byte === SP || byte === HTAB ? HttpErrors.chunkExtension : HttpErrors.chunk;
+    return null;
+  }
+
+  /** Takes one byte of extensions. They are checked and dropped: a quote left open must not hide a line from somebody else. */
+  private extensionByte(byte: number): HttpError | null {
+    if (++this.extension > MAX_EXTENSION) return HttpErrors.chunkExtension;
+    const token = TOKEN_LOWER[byte] !== 0;
+    switch (this.part) {
+      case Extension.NAME_FIRST:
+        this.part = Extension.NAME;
+        return token ? null : HttpErrors.chunkExtension;
+      case Extension.VALUE_FIRST:
+        this.part = byte === QUOTE ? Extension.QUOTED : Extension.VALUE;
+        return token || byte === QUOTE ? null : HttpErrors.chunkExtension;
+      case Extension.QUOTED:
+        if (byte === QUOTE) this.part = Extension.QUOTED_END;
+        else if (byte === BACKSLASH) this.part = Extension.QUOTED_PAIR;
+        return VALUE[byte] === 1 ? null : HttpErrors.chunkExtension;
+      case Extension.QUOTED_PAIR:
+        this.part = Extension.QUOTED;
+        return VALUE[byte] === 1 ? null : HttpErrors.chunkExtension;
+      default:
+        if (token && this.part !== Extension.QUOTED_END) return null;
+    }
+    if (byte === CR) this.state = State.SIZE_LF;
+    else if (byte === SEMICOLON) this.part = Extension.NAME_FIRST;
+    else if (byte === EQUALS && this.part === Extension.NAME) this.part = Extension.VALUE_FIRST;
+    else return HttpErrors.chunkExtension;
     return null;
   }
 
