@@ -32,12 +32,3 @@ export interface AdminPorts {
   /** Replaces one instance. Resolves when the replacement serves, or could not. */
   restart(instance: string): Promise<ActionOutcome>;
 }
-
-/**
- * Writes metrics as text. Telemetry's, bound by the command.
- * @param accept the request's Accept header
- */
-export type MetricWriter = (
-  families: readonly MetricFamily[],
-  accept: string | null,
-) => { readonly type: string; readonly text: string };

@@ -62,10 +62,6 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     port: 0,
     portGiven: false,
     ports,
-    writeMetrics: (families, accept) => ({
-      type: "text/plain; version=0.0.4",
-      text: `${families.length} ${accept}\n`,
-    }),
     log: (record) => logged.push(record),
     ...more,
   });
@@ -103,9 +99,14 @@ describe("what can be asked", () => {
 
   test("metrics, in the format that the scraper accepts", async () => {
     const server = serve();
-    const response = await fetch(`${server.url}/metrics`, { headers: { accept: "text/plain" } });
-    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4");
-    expect(await response.text()).toBe("1 text/plain\n");
+    const plain = await fetch(`${server.url}/metrics`, { headers: { accept: "text/plain" } });
+    expect(plain.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(await plain.text()).toBe("# HELP x h\n# TYPE x gauge\n");
+    const open = await fetch(`${server.url}/metrics`, {
+      headers: { accept: "application/openmetrics-text" },
+    });
+    expect(open.headers.get("content-type")).toStartWith("application/openmetrics-text; version=1.0.0");
+    expect(await open.text()).toBe("# HELP x h\n# TYPE x gauge\n# EOF\n");
   });
 
   test("status, as JSON that nobody caches", async () => {

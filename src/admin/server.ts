@@ -2,9 +2,10 @@
 
 import { Exit, HeadraceError, messageOf, systemCode } from "../base/errors.ts";
 import type { LogSink } from "../model/log.ts";
+import { metricContentTypes, metricFormat, writeMetrics } from "../telemetry/prometheus.ts";
 import { type AdminErrorCode, adminErrors } from "./errors.ts";
 import { isLoopback, refusal } from "./guard.ts";
-import type { ActionOutcome, AdminPorts, MetricWriter } from "./ports.ts";
+import type { ActionOutcome, AdminPorts } from "./ports.ts";
 import { type AdminEvent, adminEvents } from "./signals.ts";
 
 export interface AdminOptions {
@@ -14,7 +15,6 @@ export interface AdminOptions {
   /** The port was asked for, so it is an error when it is taken. Otherwise a free one is used. */
   readonly portGiven: boolean;
   readonly ports: AdminPorts;
-  readonly writeMetrics: MetricWriter;
   readonly log: LogSink;
 }
 
@@ -74,7 +74,6 @@ type Answer = (request: Request, instance: string) => Response | Promise<Respons
 
 class Api {
   readonly #ports: AdminPorts;
-  readonly #writeMetrics: MetricWriter;
   readonly #exposed: boolean;
   readonly #log: (event: AdminEvent, message: string, fields: Record<string, string>) => void;
   /** Paths with their methods. `*` stands for one part, an instance's id. */
@@ -94,7 +93,6 @@ class Api {
     log: (event: AdminEvent, message: string, fields: Record<string, string>) => void,
   ) {
     this.#ports = options.ports;
-    this.#writeMetrics = options.writeMetrics;
     this.#exposed = exposed;
     this.#log = log;
   }
@@ -137,8 +135,10 @@ class Api {
 
   async #metrics(request: Request): Promise<Response> {
     const families = await this.#ports.metrics();
-    const { type, text } = this.#writeMetrics(families, request.headers.get("accept"));
-    return new Response(text, { headers: { "content-type": type } });
+    const format = metricFormat(request.headers.get("accept"));
+    return new Response(writeMetrics(families, format), {
+      headers: { "content-type": metricContentTypes[format] },
+    });
   }
 
   #acted(outcome: ActionOutcome): Response {

@@ -3,7 +3,6 @@ import { HeadraceError } from "../base/errors.ts";
 import { runOptions } from "../config/options.ts";
 import type { StatusReport } from "../model/instance.ts";
 import { VERSION } from "../model/version.ts";
-import { plainPaint } from "../telemetry/paint.ts";
 import { runHelp } from "./help.ts";
 import { main } from "./main.ts";
 import { startedRecord, startedText } from "./started.ts";
@@ -135,8 +134,10 @@ describe("what is said once it runs", () => {
     instances: [],
   };
 
+  const none = { dim: String, bold: String, cyan: String };
+
   test("a block for people", () => {
-    expect(startedText(status, "", plainPaint)).toBe(`
+    expect(startedText(status, "", none)).toBe(`
   shop is served on http://127.0.0.1:8080
 
   app        main.py (asgi)

@@ -3,10 +3,16 @@
 import { showDuration } from "../base/units.ts";
 import type { StatusReport } from "../model/instance.ts";
 import type { LogRecord } from "../model/log.ts";
-import type { Paint } from "../telemetry/paint.ts";
+
+/** Emphasis, where the terminal has it. */
+export interface Emphasis {
+  dim(text: string): string;
+  bold(text: string): string;
+  cyan(text: string): string;
+}
 
 /** The block for people. */
-export function startedText(status: StatusReport, adminUrl: string, paint: Paint): string {
+export function startedText(status: StatusReport, adminUrl: string, paint: Emphasis): string {
   const rows: [string, string][] = [
     ["app", `${status.app}${status.interface === "" ? "" : ` (${status.interface})`}`],
     ["instances", `${status.instances.length} × ${slots(status.concurrency)}${startTime(status)}`],

@@ -1,8 +1,68 @@
 import { type ErrorTable, Exit as ExitCode, HeadraceError } from "../base/errors.ts";
 import type { Exit } from "./ports.ts";
 
-/** Failures of this room. A worker's own codes (its `failed` message) are passed on under their own names. */
+/** Failures of this room, and those that the worker reports (its codes have dashes where ours have underscores). */
 export const errors = {
+  app_not_found: { whose: "user", exit: ExitCode.USAGE, text: "Python finds no such file or module." },
+  app_target_invalid: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "The app is not named as file.py, file.py:attr or module:attr.",
+  },
+  app_dir_missing: { whose: "user", exit: ExitCode.USAGE, text: "The folder of the app cannot be entered." },
+  app_not_callable: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "What the app's name stands for is no app.",
+  },
+  attribute_not_found: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "The module has no such attribute, or nothing that can be served.",
+  },
+  attribute_ambiguous: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "The module has several things that can be served.",
+  },
+  signature_type_invalid: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "The function's signature type is not known.",
+  },
+  factory_failed: { whose: "user", exit: ExitCode.APP, text: "The factory did not return an app." },
+  lifespan_failed: { whose: "user", exit: ExitCode.APP, text: "The app's startup failed." },
+  lifespan_unsupported: {
+    whose: "user",
+    exit: ExitCode.APP,
+    text: "--lifespan on was given and the app does not take part in lifespan.",
+  },
+  hook_failed: {
+    whose: "user",
+    exit: ExitCode.APP,
+    text: "A function that the app registered for the time after the fork failed.",
+  },
+  boot_invalid: {
+    whose: "system",
+    exit: ExitCode.SYSTEM,
+    text: "The worker could not read its boot object.",
+  },
+  boot_missing: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "The worker was started by hand.",
+    hint: "Workers are started by headrace run.",
+  },
+  listen_failed: {
+    whose: "system",
+    exit: ExitCode.SYSTEM,
+    text: "The instance could not open its socket for gateways.",
+  },
+  logs_unreachable: {
+    whose: "system",
+    exit: ExitCode.SYSTEM,
+    text: "The instance could not reach the log socket.",
+  },
   app_import_failed: {
     whose: "user",
     exit: ExitCode.APP,

@@ -6,7 +6,7 @@ import type { RunConfig } from "../config/run-config.ts";
 /**
  * Makes sure that nobody else listens on the port. Gateways share theirs (SO_REUSEPORT), and so would two Headraces of one user
  * without noticing each other.
- * @throws HeadraceError PORT_TAKEN, PORT_FORBIDDEN, HOST_UNKNOWN
+ * @throws HeadraceError port_taken, port_forbidden, host_unknown
  */
 export function probePort(host: string, port: number): void {
   if (port === 0) return;
@@ -20,24 +20,24 @@ export function probePort(host: string, port: number): void {
 /** Why an address cannot be had, as one sentence and what to do. */
 export function cannotListen(code: string, message: string, host: string, port: number): HeadraceError {
   if (code === "EADDRINUSE") {
-    return new HeadraceError("PORT_TAKEN", `Port ${port} on ${host} is taken by another program.`, {
+    return new HeadraceError("port_taken", `Port ${port} on ${host} is taken by another program.`, {
       exit: Exit.USAGE,
       hint: "Stop that program, or choose another port with --port.",
     });
   }
   if (code === "EACCES") {
-    return new HeadraceError("PORT_FORBIDDEN", `This user may not listen on port ${port}.`, {
+    return new HeadraceError("port_forbidden", `This user may not listen on port ${port}.`, {
       exit: Exit.USAGE,
       hint: "Choose a port from 1024 on with --port, or give the program the right to (CAP_NET_BIND_SERVICE).",
     });
   }
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN") {
-    return new HeadraceError("HOST_UNKNOWN", `This machine has no address ${host}.`, {
+    return new HeadraceError("host_unknown", `This machine has no address ${host}.`, {
       exit: Exit.USAGE,
       hint: "Name one it has with --host: 127.0.0.1 for this machine only, 0.0.0.0 for all.",
     });
   }
-  return new HeadraceError("CANNOT_LISTEN", `Cannot listen on ${host} port ${port}: ${message}.`, {
+  return new HeadraceError("cannot_listen", `Cannot listen on ${host} port ${port}: ${message}.`, {
     exit: Exit.USAGE,
     hint: "Check --host and --port.",
   });

@@ -289,5 +289,6 @@ export class Gateways {
 }
 
 function cannotListen(code: string, message: string): HeadraceError {
-  return new HeadraceError(code === "" ? "GATEWAY_FAILED" : code, message, { exit: Exit.USAGE });
+  if (code === "") return new HeadraceError("gateway_failed", message, { exit: Exit.SYSTEM });
+  return new HeadraceError(code, message, { exit: Exit.USAGE });
 }

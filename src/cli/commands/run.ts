@@ -1,19 +1,18 @@
 import { availableParallelism } from "node:os";
 import { startAdmin } from "../../admin/server.ts";
 import { Exit, messageOf } from "../../base/errors.ts";
-import { ReleaseStack } from "../../base/release.ts";
+import { ReleaseStack, type Undo } from "../../base/release.ts";
 import { loadRun } from "../../config/load.ts";
 import type { Facts } from "../../config/resolve.ts";
 import type { RunConfig } from "../../config/run-config.ts";
 import { ensureRunDir, removeRunState, startTicks, writeRunState } from "../../config/rundir.ts";
 import { revisionName } from "../../config/service.ts";
 import type { LogRecord } from "../../model/log.ts";
+import { openLogs, type RunLogs } from "../../platform/run-logs.ts";
 import type { Running } from "../../platform/start.ts";
-import { metricContentTypes, metricFormat, writeMetrics } from "../../telemetry/prometheus.ts";
 import { adminPorts } from "../admin-ports.ts";
 import { runHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { openLogs, type RunLogs } from "../logs.ts";
 import { listenToSignals } from "../signals.ts";
 import { startedRecord, startedText } from "../started.ts";
 import { tellError, tellProblems } from "../tell.ts";
@@ -58,7 +57,7 @@ async function serve(config: RunConfig, io: Io, logs: RunLogs): Promise<number> 
     // Nothing is served yet, so there is nothing to wait for: instances and gateways end with this process.
     if (early !== null) return early;
     running = await starting;
-    noteRun(runDir, config, running.url, adminUrl, release);
+    release.push(noteRun(runDir, config, { url: running.url, adminUrl }));
     await announce(config, running, adminUrl, logs);
     signals.serve(running);
     return await running.done;
@@ -95,24 +94,18 @@ function openAdmin(
     port: config.adminPort,
     portGiven: config.adminPortGiven,
     ports: adminPorts(running),
-    writeMetrics(families, accept) {
-      const format = metricFormat(accept);
-      return { type: metricContentTypes[format], text: writeMetrics(families, format) };
-    },
     log: logs.log,
   });
   release.push(() => server.stop());
   return server.url;
 }
 
-/** Leaves the note that `headrace ps` reads. */
+/** Leaves the note that `headrace ps` reads; answers how to take it away. */
 function noteRun(
   runDir: string,
   config: RunConfig,
-  url: string,
-  adminUrl: string,
-  release: ReleaseStack,
-): void {
+  urls: { readonly url: string; readonly adminUrl: string },
+): Undo {
   const { pid } = process;
   const { service, app } = config;
   writeRunState(runDir, {
@@ -120,11 +113,10 @@ function noteRun(
     startTicks: startTicks(pid) ?? 0,
     service,
     app,
-    url,
-    adminUrl,
+    ...urls,
     startedAt: Date.now(),
   });
-  release.push(() => removeRunState(runDir, pid));
+  return () => removeRunState(runDir, pid);
 }
 
 async function announce(config: RunConfig, running: Running, adminUrl: string, logs: RunLogs): Promise<void> {

@@ -1,33 +1,33 @@
+/** The supervisor's own lines and those of the app, on stdout and stderr. */
+
 import type { RunConfig } from "../config/run-config.ts";
+import type { OutputLine } from "../instances/index.ts";
 import type { LogSink } from "../model/log.ts";
 import { createLogger, jsonLogs, textLogs } from "../telemetry/logs.ts";
 import { type Paint, paintFor } from "../telemetry/paint.ts";
 import { lineWriter } from "../telemetry/writer.ts";
-import type { Io } from "./io.ts";
 
 /** Whoever reads our output and takes nothing for so long does not get the last lines. */
 const CLOSE_MS = 2_000;
 
-/** A line that an instance wrote. */
-interface Output {
-  readonly instance: string;
-  readonly stream: "stdout" | "stderr";
-  readonly requestId: string;
-  readonly line: string;
-}
-
-/** The streams of `headrace run`. */
+/** The streams of a running Headrace. */
 export interface RunLogs {
   readonly log: LogSink;
   readonly paint: Paint;
-  output(service: string, revision: string): (line: Output) => void;
+  output(service: string, revision: string): (line: OutputLine) => void;
   /** Text for people, in order with the log lines. */
   text(text: string): void;
   close(): Promise<void>;
 }
 
+/** What the terminal and the environment say. */
+export interface LogSurroundings {
+  readonly stderrIsTerminal: boolean;
+  readonly env: { readonly [name: string]: string | undefined };
+}
+
 /** Opens stdout and stderr for lines, in the format and from the level that the config says. */
-export function openLogs(config: Pick<RunConfig, "logFormat" | "logLevel">, io: Io): RunLogs {
+export function openLogs(config: Pick<RunConfig, "logFormat" | "logLevel">, io: LogSurroundings): RunLogs {
   const json = config.logFormat === "json";
   const paint = paintFor(io.stderrIsTerminal && !json, io.env);
   const dropped = (count: number) =>
