@@ -35,6 +35,7 @@ _LAG_SAMPLE = 0.02
 def run(app: Any, boot: Boot, control: Control) -> int:
     """Serve until the platform says stop. The exit status. Raises StartupError."""
     loop, name = new_loop(boot.loop)
+    asyncio.set_event_loop(loop)  # on 3.9 an asyncio.Event belongs to the loop that is set when it is made
     server = Server(single_callable(app), boot, control, loop)
     return run_to_end(loop, server.serve(name))
 
