@@ -90,9 +90,15 @@ test(
 test(
   "an instance that dies again and again is replaced with growing waits, and the loop is told once",
   async () => {
-    const source = `${app}\nimport threading\nthreading.Timer(0.05, lambda: os._exit(7)).start()\n`;
+    // Every instance dies once the file is there, before or after it is ready.
+    const source = app.replace(
+      "        await receive()\n        print",
+      '        while not os.path.exists("die"):\n            await asyncio.sleep(0.005)\n        os._exit(7)\n        print',
+    );
+    expect(source).not.toBe(app);
     await using kit = new Kit(source, {}, { restart: { baseDelayMs: 20, loopCrashes: 3 } });
     await kit.pool.start();
+    kit.write("die", "");
     await kit.event("restart", ({ delayMs }) => delayMs > 20);
     const delays = kit.events.entries.flatMap((event) => (event.kind === "restart" ? [event.delayMs] : []));
     expect(delays[0]).toBe(0);

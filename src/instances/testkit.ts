@@ -11,8 +11,9 @@ import type { PoolSpec } from "./settings.ts";
 
 export const root = resolve(import.meta.dir, "../..");
 const venv = join(root, ".venv", "bin", "python");
-/** The interpreter that tests run workers with. */
-export const python = existsSync(venv) ? venv : (Bun.which("python3") ?? "python3");
+/** The interpreter that tests run workers with; another one by HEADRACE_TEST_PYTHON. */
+export const python =
+  process.env["HEADRACE_TEST_PYTHON"] ?? (existsSync(venv) ? venv : (Bun.which("python3") ?? "python3"));
 
 /** Longest wait for anything that tests wait for. Only a failure takes this long. */
 export const patienceMs = 60_000;
