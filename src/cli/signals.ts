@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import { HeadraceError, messageOf } from "../base/errors.ts";
 import type { LogSink } from "../model/log.ts";
+import { type cliEvents, cliRecord } from "./events.ts";
 
 /** What signals act upon. */
 export interface Stoppable {
@@ -32,30 +33,29 @@ export function listenToSignals(log: LogSink): Signals {
   let running: Stoppable | null = null;
   let state: "starting" | "serving" | "draining" | "forced" = "starting";
 
-  const say = (level: "info" | "warn", event: string, message: string) =>
-    log({ time: Date.now(), level, event, message, fields: {} });
+  const say = (event: keyof typeof cliEvents, message: string) => log(cliRecord(event, message));
 
   const end = (name: Name) => {
     if (running === null) {
-      say("info", "cli.stopped_early", `${name} came before the app was ready: nothing was served.`);
+      say("cli.stopped_early", `${name} came before the app was ready: nothing was served.`);
       early.resolve(128 + constants.signals[name]);
     } else if (state === "serving") {
       state = "draining";
       void running.stop(name);
-      say("info", "cli.draining", "Requests in flight may finish; a second signal cuts them.");
+      say("cli.draining", "Requests in flight may finish; a second signal cuts them.");
     } else if (state === "draining") {
       state = "forced";
-      say("warn", "cli.forced", `A second ${name}: stopping at once.`);
+      say("cli.forced", `A second ${name}: stopping at once.`);
       void running.stop(name, { force: true });
     }
   };
   const reload = () => {
     if (state !== "serving") return;
-    say("info", "cli.reload", "SIGHUP: the app is loaded anew.");
+    say("cli.reload", "SIGHUP: the app is loaded anew.");
     running?.reload().catch((error: unknown) => {
       // The pool has told why a reload of the app failed, traceback and all; anything else would be silent.
       if (!(error instanceof HeadraceError))
-        say("warn", "cli.reload_failed", `The reload failed: ${messageOf(error)}`);
+        say("cli.reload_failed", `The reload failed: ${messageOf(error)}`);
     });
   };
   const listeners: readonly (readonly [Name, () => void])[] = [

@@ -3,6 +3,7 @@
 import { showDuration } from "../base/units.ts";
 import type { StatusReport } from "../model/instance.ts";
 import type { LogRecord } from "../model/log.ts";
+import { cliRecord } from "./events.ts";
 
 /** Emphasis, where the terminal has it. */
 export interface Emphasis {
@@ -38,23 +39,17 @@ function startTime(status: StatusReport): string {
 
 /** The same for programs. */
 export function startedRecord(status: StatusReport, adminUrl: string): LogRecord {
-  return {
-    time: Date.now(),
-    level: "info",
-    event: "cli.serving",
-    message: `${status.service} is served on ${status.url}`,
-    fields: {
-      "service.name": status.service,
-      "service.version": status.revision,
-      "url.full": status.url,
-      admin_url: adminUrl,
-      app: status.app,
-      interface: status.interface,
-      instances: status.instances.length,
-      concurrency: status.concurrency,
-      gateways: status.gateways.length,
-      preload: status.preload.level,
-      preload_reasons: status.preload.reasons.join("; "),
-    },
-  };
+  return cliRecord("cli.serving", `${status.service} is served on ${status.url}`, {
+    "service.name": status.service,
+    "service.version": status.revision,
+    "url.full": status.url,
+    admin_url: adminUrl,
+    app: status.app,
+    interface: status.interface,
+    instances: status.instances.length,
+    concurrency: status.concurrency,
+    gateways: status.gateways.length,
+    preload: status.preload.level,
+    preload_reasons: status.preload.reasons.join("; "),
+  });
 }

@@ -5,9 +5,10 @@ import type { MeterReader } from "../gateway/meter.ts";
 import type { SlotTable } from "../gateway/table.ts";
 import { type InstancePart, measure, type Pool } from "../instances/index.ts";
 import type { GatewayReport, InstanceReport, InstanceState, StatusReport } from "../model/instance.ts";
-import type { MetricFamily } from "../model/metric.ts";
+import type { MetricFamily, MetricSample } from "../model/metric.ts";
 import { VERSION } from "../model/version.ts";
 import type { Gateways } from "./gateways.ts";
+import { type PlatformMetric, platformMetrics } from "./signals.ts";
 
 export interface ReporterOptions {
   readonly config: RunConfig;
@@ -62,53 +63,28 @@ export class Reporter {
   async metrics(): Promise<MetricFamily[]> {
     const { meter, table } = this.#options;
     const instances = await this.#instances();
-    const gauge = (
-      name: string,
-      help: string,
-      samples: { labels: Record<string, string>; value: number }[],
-    ): MetricFamily => ({ name, kind: "gauge", help, samples });
-    const each = (
-      value: (instance: InstanceReport) => number,
-    ): { labels: Record<string, string>; value: number }[] =>
+    const each = (value: (instance: InstanceReport) => number): MetricSample[] =>
       instances.map((instance) => ({ labels: { instance: instance.id }, value: value(instance) }));
     const states = STATES.map((state) => {
       return { labels: { state }, value: instances.filter((instance) => instance.state === state).length };
     });
-    return [
-      ...meter.families(),
-      gauge("headrace_line_waiting", "Requests that wait in the line for a slot.", [
-        { labels: {}, value: table.waiting() },
-      ]),
-      gauge("headrace_instances", "Instances by state.", states),
-      gauge(
-        "headrace_instance_in_flight",
-        "Slots taken, by instance.",
-        each((i) => i.inFlight),
-      ),
-      gauge(
-        "headrace_instance_slots",
-        "Slots, by instance.",
-        each((i) => i.slots),
-      ),
-      gauge(
-        "headrace_instance_memory_bytes",
-        "Proportional set size, by instance.",
-        each((i) => i.memoryBytes),
-      ),
-      {
-        name: "headrace_instance_cpu_seconds_total",
-        kind: "counter",
-        help: "CPU time used, by instance.",
-        samples: each((i) => i.cpuMs / 1000),
-      },
-      gauge(
-        "headrace_gateway_memory_bytes",
-        "Proportional set size, by gateway.",
-        (await this.#gateways()).map(({ id, memoryBytes }) => {
-          return { labels: { gateway: String(id) }, value: memoryBytes };
-        }),
-      ),
-    ];
+    const gateways = (await this.#gateways()).map(({ id, memoryBytes }) => {
+      return { labels: { gateway: String(id) }, value: memoryBytes };
+    });
+    const samples: Readonly<Record<PlatformMetric, readonly MetricSample[]>> = {
+      headrace_line_waiting: [{ labels: {}, value: table.waiting() }],
+      headrace_instances: states,
+      headrace_instance_in_flight: each((i) => i.inFlight),
+      headrace_instance_slots: each((i) => i.slots),
+      headrace_instance_memory_bytes: each((i) => i.memoryBytes),
+      headrace_instance_cpu_seconds_total: each((i) => i.cpuMs / 1000),
+      headrace_gateway_memory_bytes: gateways,
+    };
+    const own = (Object.keys(samples) as PlatformMetric[]).map((name) => {
+      const { kind, help } = platformMetrics[name];
+      return { name, kind, help, samples: samples[name] };
+    });
+    return [...meter.families(), ...own];
   }
 
   async #instances(): Promise<InstanceReport[]> {

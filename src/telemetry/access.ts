@@ -6,6 +6,7 @@
 import { showDuration, showSize } from "../base/units.ts";
 import type { AccessRecord } from "../model/access.ts";
 import { type Paint, plainPaint } from "./paint.ts";
+import { REQUEST } from "./signals.ts";
 import { Timestamps } from "./time.ts";
 
 /** Writes one record as one line, with its line feed. */
@@ -32,7 +33,7 @@ function millis(ms: number): number {
 /** One JSON object a line. */
 export function jsonAccess(whose: AccessService): AccessEncoder {
   const stamps = new Timestamps();
-  const head = `,"level":"info","event":"http.server.request","service.name":${quote(whose.service)},"service.version":${quote(whose.revision)},"http.request.method":`;
+  const head = `,"level":"info","event":"${REQUEST}","service.name":${quote(whose.service)},"service.version":${quote(whose.revision)},"http.request.method":`;
   return (record) => {
     const target = record.target;
     const mark = target.indexOf("?");

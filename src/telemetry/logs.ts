@@ -2,6 +2,7 @@
 
 import type { Level, LogRecord, LogSink } from "../model/log.ts";
 import { type Paint, plainPaint } from "./paint.ts";
+import { APP_OUTPUT } from "./signals.ts";
 import { Timestamps } from "./time.ts";
 import type { LineWriter } from "./writer.ts";
 
@@ -9,9 +10,6 @@ import type { LineWriter } from "./writer.ts";
 export type LogEncoder = (record: LogRecord) => string;
 
 const WEIGHT: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
-
-/** Name of the event that carries a line of the app's own output. */
-export const APP_OUTPUT = "app.output";
 
 /** One line that the app wrote. */
 export interface AppLine {

@@ -11,6 +11,7 @@ import type { LogRecord } from "../../model/log.ts";
 import { openLogs, type RunLogs } from "../../platform/run-logs.ts";
 import type { Running } from "../../platform/start.ts";
 import { adminPorts } from "../admin-ports.ts";
+import { cliRecord } from "../events.ts";
 import { runHelp } from "../help.ts";
 import type { Io } from "../io.ts";
 import { listenToSignals } from "../signals.ts";
@@ -125,13 +126,7 @@ async function announce(config: RunConfig, running: Running, adminUrl: string, l
     if (config.logFormat === "text") logs.text(startedText(status, adminUrl, logs.paint));
     else logs.log(startedRecord(status, adminUrl));
   } catch (error) {
-    const record: LogRecord = {
-      time: Date.now(),
-      level: "warn",
-      event: "cli.status_failed",
-      message: `Serving on ${running.url}, but the status could not be read: ${messageOf(error)}`,
-      fields: {},
-    };
-    logs.log(record);
+    const message = `Serving on ${running.url}, but the status could not be read: ${messageOf(error)}`;
+    logs.log(cliRecord("cli.status_failed", message));
   }
 }

@@ -1,0 +1,42 @@
+import type { EventTable, MetricTable } from "../base/signals.ts";
+
+/** Metrics that the platform adds to the gateways' own. */
+export const platformMetrics = {
+  headrace_line_waiting: { kind: "gauge", help: "Requests that wait in the line for a slot." },
+  headrace_instances: { kind: "gauge", help: "Instances by state.", labels: ["state"] },
+  headrace_instance_in_flight: { kind: "gauge", help: "Slots taken, by instance.", labels: ["instance"] },
+  headrace_instance_slots: { kind: "gauge", help: "Slots, by instance.", labels: ["instance"] },
+  headrace_instance_memory_bytes: {
+    kind: "gauge",
+    help: "Proportional set size, by instance.",
+    labels: ["instance"],
+  },
+  headrace_instance_cpu_seconds_total: {
+    kind: "counter",
+    help: "CPU time used, by instance.",
+    labels: ["instance"],
+  },
+  headrace_gateway_memory_bytes: {
+    kind: "gauge",
+    help: "Proportional set size, by gateway.",
+    labels: ["gateway"],
+  },
+} as const satisfies MetricTable;
+
+export type PlatformMetric = keyof typeof platformMetrics;
+
+/** Log events of the platform. */
+export const platformEvents = {
+  "platform.changed": { level: "info", text: "Files of the app changed, so it is loaded anew." },
+  "platform.stopping": { level: "info", text: "The stop was asked for; requests in flight may finish." },
+  "platform.stopped": { level: "info", text: "Everything is down." },
+  "platform.gateway_died": {
+    level: "error",
+    text: "A gateway process ended unasked; its connections are lost and another one replaces it.",
+  },
+  "access_log.dropped": {
+    level: "warn",
+    text: "Lines of the access log were dropped because whoever reads stdout was too slow.",
+  },
+  "log.dropped": { level: "warn", text: "Log lines were dropped because whoever reads them was too slow." },
+} as const satisfies EventTable;
