@@ -29,7 +29,7 @@ export interface Http2Options {
 }
 
 /** Bytes a client may send on a new stream before the app asks for them. */
-const STREAM_WINDOW = 64 * 1024;
+const STREAM_WINDOW = 128 * 1024;
 /** Unsent bytes of a connection above which its streams get no more credit. */
 const UNSENT = 256 * 1024;
 /** Header lists up to this many times the limits are still decoded, so that they can be answered with 431. */
@@ -108,8 +108,9 @@ export class Http2Connection implements TransportUser, StreamOwner, Ticked {
       this.#failed = true;
     });
     session.on("close", () => this.#over("reset", !this.#failed));
-    // One stream that is not read must not keep the others from being read.
-    session.setLocalWindowSize(STREAM_WINDOW * Math.min(most, 128));
+    // The connection's window is opened again as bytes arrive, so a stream that is not read does not hold up the others. It must not
+    // be larger than a stream's: the runtime opens a stream's window once half of the connection's has been read.
+    session.setLocalWindowSize(STREAM_WINDOW);
     return session;
   }
 
