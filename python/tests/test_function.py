@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List
 import pytest
 from harness import ENTRY, Gateway, Instance, Platform
 
-BARE = {"entry": ["-S", ENTRY]}
+BARE: Dict[str, Any] = {"entry": ["-S", ENTRY]}
 """Without site-packages."""
 
 HTTP = """
@@ -21,14 +21,25 @@ import functions_framework
 def hello(request):
     what = request.path
     if what == "/args":
-        return {"method": request.method, "path": request.path, "name": request.args.get("name"), "all": request.args.getlist("name"),
-                "number": request.args.get("number", type=int), "header": request.headers.get("X-Thing"),
-                "cookie": request.cookies.get("c"), "url": request.url, "host": request.host, "full": request.full_path,
-                "id": len(request.headers["Function-Execution-Id"]), "query": request.query_string.decode()}
+        return {
+            "method": request.method,
+            "path": request.path,
+            "name": request.args.get("name"),
+            "all": request.args.getlist("name"),
+            "number": request.args.get("number", type=int),
+            "header": request.headers.get("X-Thing"),
+            "cookie": request.cookies.get("c"),
+            "url": request.url,
+            "host": request.host,
+            "full": request.full_path,
+            "id": len(request.headers["Function-Execution-Id"]),
+            "query": request.query_string.decode(),
+        }
     if what == "/json":
         return [request.is_json, request.get_json(silent=True), request.content_type, request.get_data(as_text=True)]
     if what == "/form":
-        return {"form": request.form.to_dict(), "values": request.values.get("q"), "data": request.data.decode(), "m": request.mimetype}
+        return {"form": request.form.to_dict(), "values": request.values.get("q"), "data": request.data.decode(),
+                "m": request.mimetype}
     if what == "/text":
         return "text \\u20ac"
     if what == "/bytes":
@@ -69,7 +80,8 @@ def on_event(event: CloudEvent):
     assert isinstance(event, CloudEvent), type(event)
     if event.data == "crash":
         raise ValueError("planned crash")
-    print("GOT " + json.dumps({"attributes": dict(event.get_attributes()), "data": repr(event.data), "type": event["type"]}), flush=True)
+    attributes = dict(event.get_attributes())
+    print("GOT " + json.dumps({"attributes": attributes, "data": repr(event.data), "type": event["type"]}), flush=True)
 
 
 def background(data, context):

@@ -49,7 +49,7 @@ def storage(old: str, new: str, **more: Any) -> Case:
 
 
 def firestore(old: str, new: str) -> Case:
-    data = {"oldValue": {}, "value": {"fields": {}}}
+    data: Dict[str, Any] = {"oldValue": {}, "value": {"fields": {}}}
     return Case(
         f"providers/cloud.firestore/eventTypes/document.{old}", DOCUMENT, data, f"google.cloud.firestore.document.v1.{new}",
         "//firestore.googleapis.com/projects/p/databases/(default)", "documents/gcf-test/2Vm2mI1d0wIaK2Waj5to", data,
@@ -66,7 +66,7 @@ def auth(old: str, new: str) -> Case:
 
 
 def database(old: str, new: str, domain: str, location: str) -> Case:
-    data = {"data": None, "delta": {"grandchild": "other"}}
+    data: Dict[str, Any] = {"data": None, "delta": {"grandchild": "other"}}
     return Case(
         f"providers/google.firebase.database/eventTypes/ref.{old}", "projects/_/instances/my-db/refs/gcf-test/xyz", data,
         f"google.firebase.database.ref.v1.{new}",

@@ -750,7 +750,8 @@ def test_disconnect_while_writing(gateway: Gateway) -> None:
 
 
 def test_disconnect_while_reading(gateway: Gateway) -> None:
-    stream = gateway.request("POST", "/starved", body=None)
+    stream = gateway.request("POST", "/starved", body=None, flags=f.FLAG_EXPECT)
+    stream.expect(f.CREDIT)
     stream.data(b"abc")
     stream.reset()
     stream.expect_done()

@@ -397,6 +397,6 @@ def test_small_files_and_head(files: Gateway) -> None:
 
 def test_remote_gateways_get_no_files(platform: Platform) -> None:
     Path(platform.folder, "big").write_bytes(bytes(SIZE))
-    with platform.start("app.py:app", FILES, interface="wsgi", table=False).connect() as gateway:
+    with platform.start("app.py:app", FILES, interface="wsgi").connect() as gateway:
         answer = gateway.get("/big")
         assert (answer.file, len(answer.body)) == (None, SIZE)

@@ -206,7 +206,7 @@ class Exchange:
 
     def write(self, data: bytes, /) -> None:
         """What start_response returns. Raises ClientDisconnected, and ValueError past the declared content-length."""
-        if not isinstance(data, bytes):
+        if type(data) is not bytes:
             data = _as_bytes(data)
         if not data:
             if self._gone:
@@ -249,7 +249,7 @@ class Exchange:
         flush = self.connection.flush
         single = not self._started and isinstance(iterable, Sized) and len(iterable) == 1
         for chunk in iterable:
-            if not isinstance(chunk, bytes):
+            if type(chunk) is not bytes:
                 chunk = _as_bytes(chunk)
             if not chunk:
                 if self._gone:
@@ -402,6 +402,6 @@ def _status(code: int) -> bytes:
 
 def _as_bytes(data: object) -> bytes:
     """What is not bytes: other buffers are taken, anything else raises TypeError."""
-    if isinstance(data, (bytearray, memoryview)):
+    if isinstance(data, (bytes, bytearray, memoryview)):
         return bytes(data)
     raise TypeError(f"the body has to be bytes, not {type(data).__name__}")
