@@ -37,6 +37,22 @@ export const errors = {
     exit: ExitCode.APP,
     text: "--lifespan on was given and the app does not take part in lifespan.",
   },
+  lifespan_timeout: {
+    whose: "user",
+    exit: ExitCode.APP,
+    text: "The app's startup did not end in time.",
+    hint: "--startup-timeout gives it longer.",
+  },
+  gevent_missing: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "--worker-class gevent was given and gevent is not installed beside the app.",
+  },
+  uvloop_missing: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "--loop uvloop was given and uvloop is not installed beside the app.",
+  },
   hook_failed: {
     whose: "user",
     exit: ExitCode.APP,
@@ -57,6 +73,16 @@ export const errors = {
     whose: "system",
     exit: ExitCode.SYSTEM,
     text: "The instance could not open its socket for gateways.",
+  },
+  control_unreachable: {
+    whose: "system",
+    exit: ExitCode.SYSTEM,
+    text: "The instance could not reach the control socket.",
+  },
+  table_unusable: {
+    whose: "system",
+    exit: ExitCode.SYSTEM,
+    text: "The instance could not map the shared table.",
   },
   logs_unreachable: {
     whose: "system",

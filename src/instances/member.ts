@@ -32,6 +32,10 @@ export interface Host {
   readonly ports: PoolPorts;
   readonly control: ControlServer;
   readonly logs: LogServer;
+  /** Zygotes that are not gone. */
+  readonly zygotes: Set<{ close(): Promise<void> }>;
+  /** The pool stops: nothing new is started. */
+  isStopping(): boolean;
   /** Publishes the list of instances as it is now; resolves when every gateway has acknowledged it. Never rejects. */
   sync(): Promise<void>;
 }
@@ -219,13 +223,21 @@ export class Member {
 
   async #retire(why: string, drainMs: number): Promise<void> {
     if (this.machine.state === "ready" && !(await this.#leave(why, drainMs))) {
-      const inFlight = this.#host.ports.rows.inFlight(this.#row!.row);
-      this.#host.ports.event({ kind: "drain-over", instance: this.id, inFlight, drainMs });
-      this.#send({ type: "disconnect" });
-      await this.#emptied(timings.disconnectGraceMs);
+      await this.#cutOff(drainMs);
     }
     await this.#stop(why);
     return this.gone;
+  }
+
+  /** The drain time is over: tells what is left that it is disconnected, and gives it a moment. */
+  async #cutOff(drainMs: number): Promise<void> {
+    if (this.machine.state !== "draining") return;
+    const inFlight = this.#host.ports.rows.inFlight(this.#row!.row);
+    if (drainMs > 0 || inFlight > 0) {
+      this.#host.ports.event({ kind: "drain-over", instance: this.id, inFlight, drainMs });
+    }
+    this.#send({ type: "disconnect" });
+    await this.#emptied(timings.disconnectGraceMs);
   }
 
   /** Takes it out of routing, then waits for what it has. False when that took longer than `budgetMs`. */
@@ -271,8 +283,10 @@ export class Member {
     const { shutdownTimeoutMs } = this.#host.spec;
     if (this.machine.isOver) return;
     if (this.machine.state !== "stopping") this.machine.become("stopping", why);
-    const asked = this.#send({ type: "stop", timeout_ms: shutdownTimeoutMs });
-    const budget = asked ? shutdownTimeoutMs + timings.termGraceMs : 0;
+    // Before it was ready it serves nobody, and may be deep in an import: it is not waited for long.
+    const patience = this.#ready === undefined ? 0 : shutdownTimeoutMs;
+    const asked = this.#send({ type: "stop", timeout_ms: patience });
+    const budget = asked ? patience + timings.termGraceMs : 0;
     if (await this.#exitsWithin(budget)) return;
     if (this.#running !== undefined) signalGroup(this.#running.pid, "SIGTERM");
     if (await this.#exitsWithin(asked ? timings.termGraceMs : 0)) return;

@@ -171,6 +171,26 @@ test(
   options,
 );
 
+for (const preload of ["off", "auto"] as const) {
+  test(
+    `a stop during the start gives it up, whatever the import is at (preload ${preload})`,
+    async () => {
+      const source = "import os, time\nprint('importing', os.getpid(), flush=True)\ntime.sleep(600)\n";
+      await using kit = new Kit(source, { preload });
+      const started = kit.pool.start().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      const { line } = await kit.lines.until((each) => each.line.startsWith("importing"));
+      await kit.pool.stop({ drainMs: 600_000 });
+      expect(await started).toMatchObject({ code: "start_cancelled" });
+      await untilGone(Number(line.split(" ")[1]));
+      expect(kit.count("start-failed")).toBe(0);
+    },
+    options,
+  );
+}
+
 test(
   "a second, forced stop kills what does not end",
   async () => {

@@ -67,7 +67,15 @@ export class Pool {
       ports.event({ kind: "control-refused", why }),
     );
     const logs = new LogServer(join(spec.runDir, "logs"));
-    this.#host = { spec, ports, control, logs, sync: () => this.#publisher.sync() };
+    this.#host = {
+      spec,
+      ports,
+      control,
+      logs,
+      zygotes: new Set(),
+      isStopping: () => this.#stopping !== undefined,
+      sync: () => this.#publisher.sync(),
+    };
   }
 
   /**
@@ -201,6 +209,10 @@ export class Pool {
   async #open(): Promise<OpenedLauncher> {
     const kept = this.#spec.keepImports ? this.#current?.launcher : undefined;
     const opened = await openLauncher(this.#host, kept);
+    if (this.#stopping !== undefined) {
+      if (opened.kind === "opened") await opened.launcher.close();
+      return { kind: "failed", failure: plainFailure("start_cancelled") };
+    }
     if (opened.kind === "opened" && opened.launcher !== kept) {
       const { level, reasons } = opened.launcher;
       this.#ports.event({ kind: "preload", level, reasons, startMs: opened.ms });
@@ -247,6 +259,8 @@ export class Pool {
 
   async #stop(why: string, drainMs: number): Promise<void> {
     await Promise.all([...this.#all].map((generation) => this.#retire(generation, why, drainMs)));
+    // Those that are being made.
+    await Promise.all([...this.#host.zygotes].map((zygote) => zygote.close()));
     this.#host.control.close();
     this.#host.logs.close();
   }

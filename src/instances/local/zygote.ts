@@ -67,6 +67,8 @@ export class Zygote {
 
   /** Starts a zygote. Resolves when it is ready to fork, or has failed; never rejects. */
   static start(host: Host, level: "app" | "imports"): Promise<ZygoteStart> {
+    if (host.isStopping())
+      return Promise.resolve({ kind: "failed", failure: plainFailure("start_cancelled") });
     return new Zygote(host, level).#start();
   }
 
@@ -90,8 +92,9 @@ export class Zygote {
     const { clock } = this.#host.ports;
     this.#closing = true;
     this.#link?.drop();
-    if (!this.#connected && this.#running !== undefined) signalGroup(this.#running.pid, "SIGKILL");
     if (this.#running === undefined) return;
+    // Deep in an import it would not notice; and it has no children yet.
+    if (this.#state === "starting") signalGroup(this.#running.pid, "SIGKILL");
     const cancel = clock.after(timings.termGraceMs, () => signalGroup(this.#running?.pid ?? 0, "SIGKILL"));
     await this.gone;
     cancel();
@@ -116,6 +119,7 @@ export class Zygote {
       return Promise.resolve(launched);
     }
     this.#running = launched.running;
+    this.#host.zygotes.add(this);
     this.#cancelTimer = ports.clock.after(spec.startupTimeoutMs, () => this.#timeout());
     void launched.running.exited.then((exit) => this.#onExit(exit));
     return this.#started.promise;
@@ -208,6 +212,7 @@ export class Zygote {
       kind: "failed",
       failure: startFailure({ ...words, output: this.#tail.lines }),
     });
+    this.#host.zygotes.delete(this);
     this.#gone.resolve(exit);
   }
 }
