@@ -289,25 +289,6 @@ describe("words", () => {
     expect(bad).toEqual([]);
   });
 
-  test("error codes: those in the code are in docs/errors.md, and the other way round", () => {
-    const inCode = new Set<string>();
-    for (const file of product.filter((each) => each.endsWith("/errors.ts") && folderOf(each) !== "base")) {
-      for (const match of (textOf.get(file) ?? "").matchAll(/^ {2}"?([A-Za-z][A-Za-z0-9_]+)"?: \{/gm))
-        inCode.add(match[1] ?? "");
-    }
-    const page = readFileSync(join(ROOT, "docs/errors.md"), "utf8");
-    const inDocs = new Set(
-      [...page.matchAll(/^(?:\| |#+ )`([A-Za-z][A-Za-z0-9_]+)`/gm)].map((match) => match[1] ?? ""),
-    );
-    expect(inCode.size).toBeGreaterThan(10);
-    expect(
-      [...inCode].filter((code) => !inDocs.has(code)).map((code) => `${code} is not in docs/errors.md`),
-    ).toEqual([]);
-    expect(
-      [...inDocs].filter((code) => !inCode.has(code)).map((code) => `${code} is in docs/errors.md only`),
-    ).toEqual([]);
-  });
-
   test("paths that the docs name exist", () => {
     const pages = [
       "README.md",

@@ -20,7 +20,7 @@ export const configErrors = {
     text: "Two options contradict each other, or one needs another.",
   },
   app_missing: { exit: Exit.USAGE, whose: "user", text: "No app is named." },
-  app_not_found: { exit: Exit.USAGE, whose: "user", text: "The file of the app does not exist." },
+  app_not_found: { exit: Exit.USAGE, whose: "user", text: "The app's file or module does not exist." },
   file_unreadable: {
     exit: Exit.USAGE,
     whose: "user",

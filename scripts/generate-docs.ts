@@ -1,0 +1,196 @@
+/**
+ * Writes those parts of the docs that are made from the tables of the source: options, errors, metrics, log events. A part stands
+ * between `<!-- begin NAME -->` and `<!-- end NAME -->`; all else on a page is written by hand.
+ *
+ *   scripts/bun scripts/generate-docs.ts
+ */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { adminErrors } from "../src/admin/errors.ts";
+import { adminEvents } from "../src/admin/signals.ts";
+import type { ErrorRow, ErrorTable } from "../src/base/errors.ts";
+import type { EventTable } from "../src/base/signals.ts";
+import { cliEvents } from "../src/cli/events.ts";
+import { flagForm, variables } from "../src/cli/help.ts";
+import { configErrors } from "../src/config/errors.ts";
+import { groups, runOptions } from "../src/config/options.ts";
+import { GATEWAY_ERRORS } from "../src/gateway/errors.ts";
+import { HttpErrors } from "../src/gateway/http1/errors.ts";
+import { LISTEN_ERRORS } from "../src/gateway/listen-error.ts";
+import { createMeterFile, Meter, MeterReader } from "../src/gateway/meter.ts";
+import { EVENTS } from "../src/gateway/signals.ts";
+import { errors as instanceErrors } from "../src/instances/errors.ts";
+import { events as instanceEvents } from "../src/instances/signals.ts";
+import { platformErrors } from "../src/platform/errors.ts";
+import { platformEvents, platformMetrics } from "../src/platform/signals.ts";
+import { telemetryEvents } from "../src/telemetry/signals.ts";
+
+const ROOT = join(import.meta.dir, "..");
+
+/** The pages, and what makes their parts. */
+const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
+  "docs/cli.md": { options: optionTables },
+  "docs/errors.md": { command: commandErrors, http: httpErrors, admin: adminErrorTable },
+  "docs/metrics.md": { metrics: metricTable, events: eventTable },
+};
+
+/** All pages as they should be, by path. */
+export function generatedPages(): ReadonlyMap<string, string> {
+  const result = new Map<string, string>();
+  for (const [path, parts] of Object.entries(pages)) {
+    let text = readFileSync(join(ROOT, path), "utf8");
+    for (const [name, make] of Object.entries(parts)) text = withPart(text, { path, name, content: make() });
+    result.set(path, text);
+  }
+  return result;
+}
+
+function withPart(page: string, part: { path: string; name: string; content: string }): string {
+  const begin = `<!-- begin ${part.name} -->\n`;
+  const end = `<!-- end ${part.name} -->`;
+  const from = page.indexOf(begin);
+  const to = page.indexOf(end);
+  if (from === -1 || to < from) throw new Error(`${part.path} has no part ${part.name}`);
+  return `${page.slice(0, from + begin.length)}\n${part.content}\n${page.slice(to)}`;
+}
+
+function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |\n`;
+  return line(titles) + line(titles.map(() => "---")) + rows.map(line).join("");
+}
+
+const code = (text: string) => `\`${text}\``;
+
+function optionTables(): string {
+  return groups
+    .map((group) => {
+      const options = Object.values(runOptions).filter((option) => option.group === group);
+      const rows = options.map((option) => [
+        code(flagForm(option)),
+        option.fallbackText === "" ? "" : code(option.fallbackText),
+        option.doc,
+        variables(option).map(code).join(" "),
+      ]);
+      return `### ${group}\n\n${table(["flag", "default", "what it does", "environment"], rows)}`;
+    })
+    .join("\n");
+}
+
+type NamedRow = readonly [code: string, row: ErrorRow];
+
+const rowsOf = (errors: ErrorTable): NamedRow[] => Object.entries(errors);
+
+/** What both sides of a sentence say: the meaning, and what to do. */
+const sentence = ({ text, hint }: ErrorRow) => (hint === undefined ? text : `${text} ${hint}`);
+
+/** Errors that end the command, in the order in which a start meets them. */
+export function commandRows(): readonly NamedRow[] {
+  const listen = Object.entries(LISTEN_ERRORS).map(
+    ([name, text]): NamedRow => [name, { text, exit: 2, whose: "user" }],
+  );
+  const all = [
+    ...rowsOf(configErrors),
+    ...rowsOf(adminErrors),
+    ...rowsOf(platformErrors),
+    ...listen,
+    ...rowsOf(instanceErrors),
+  ];
+  const ending = all.filter(([, row]) => row.exit !== undefined);
+  // A file that is missing is found by the command, a module by Python: it is one code to the user.
+  return ending.filter(([name], index) => ending.findIndex(([other]) => other === name) === index);
+}
+
+/** Errors that clients get, by status. */
+export function httpRows(): readonly NamedRow[] {
+  const parser = Object.values(HttpErrors).map(
+    ({ code: name, status, text }): NamedRow => [name, { status, text }],
+  );
+  const all = [...rowsOf(GATEWAY_ERRORS), ...parser];
+  const first = all.filter(([name], index) => all.findIndex(([other]) => other === name) === index);
+  return first.sort(([a, one], [b, other]) => (one.status ?? 0) - (other.status ?? 0) || (a < b ? -1 : 1));
+}
+
+/** Errors of the admin API. */
+export function adminRows(): readonly NamedRow[] {
+  return rowsOf(adminErrors).filter(([, row]) => row.status !== undefined);
+}
+
+function commandErrors(): string {
+  const rows = commandRows().map(([name, row]) => [code(name), String(row.exit), sentence(row)]);
+  return table(["code", "exit code", "meaning"], rows);
+}
+
+function httpErrors(): string {
+  return table(
+    ["code", "status", "meaning"],
+    httpRows().map(([name, row]) => [code(name), String(row.status), sentence(row)]),
+  );
+}
+
+function adminErrorTable(): string {
+  return table(
+    ["code", "status", "meaning"],
+    adminRows().map(([name, row]) => [code(name), String(row.status), sentence(row)]),
+  );
+}
+
+/** The gateways' families as they are exported, with the labels that their samples have. */
+function gatewayMetrics(): readonly (readonly string[])[] {
+  const folder = mkdtempSync(join(tmpdir(), "headrace-docs-"));
+  try {
+    const path = join(folder, "meter");
+    createMeterFile(path, 1);
+    const meter = new Meter(path, 0);
+    meter.status(200);
+    for (const reason of Object.keys(GATEWAY_ERRORS)) meter.reason(reason);
+    return new MeterReader(path, 1).families().map(({ name, kind, help, samples }) => {
+      const labels = Object.keys(samples[0]?.labels ?? {});
+      return [code(name), kind, labels.map(code).join(" "), help];
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function metricTable(): string {
+  const own = Object.entries(platformMetrics).map(([name, row]) => {
+    const labels: readonly string[] = "labels" in row ? row.labels : [];
+    return [code(name), row.kind, labels.map(code).join(" "), row.help];
+  });
+  return table(["metric", "kind", "labels", "meaning"], [...gatewayMetrics(), ...own]);
+}
+
+/** All log events: name, level, when. */
+export function eventRows(): readonly (readonly [name: string, level: string, text: string])[] {
+  const tables: readonly EventTable[] = [
+    cliEvents,
+    adminEvents,
+    platformEvents,
+    instanceEvents,
+    telemetryEvents,
+  ];
+  const rows = tables.flatMap((events) =>
+    Object.entries(events).map(([name, { level, text }]) => [name, level, text] as const),
+  );
+  const gateway = Object.entries(EVENTS).map(([name, row]) => eventOf(name, row));
+  return [...rows, ...gateway].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The gateway's table has sentences alone, or rows like all others. */
+function eventOf(name: string, row: string | EventTable[string]): readonly [string, string, string] {
+  return typeof row === "string" ? [name, "", row] : [name, row.level, row.text];
+}
+
+function eventTable(): string {
+  return table(
+    ["event", "level", "when"],
+    eventRows().map(([name, level, text]) => [code(name), level, text]),
+  );
+}
+
+if (import.meta.main) {
+  for (const [path, text] of generatedPages()) writeFileSync(join(ROOT, path), text);
+}
