@@ -138,9 +138,15 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     this.input.clear();
     this.partial = null;
     this.session?.closed(reset);
-    this.exchange?.leave(reset ? "reset" : "closed");
-    this.exchange = null;
+    this.endExchange(reset ? "reset" : "closed");
     this.shared.left(this);
+  }
+
+  /** The client is gone. A WebSocket tells the pipeline itself. */
+  private endExchange(reason: GoneReason): void {
+    if (this.session === null) this.exchange?.leave(reason);
+    else this.exchange?.forget();
+    this.exchange = null;
   }
 
   // What the exchange asks for.
@@ -153,6 +159,8 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     }
     if (this.state !== State.BODY) return;
     this.limits.progress();
+    // Whoever sends a body unasked need not be asked.
+    if (this.input.length > 0) this.continueDue = false;
     if (this.continueDue && exchange.answerable) {
       this.continueDue = false;
       exchange.write(CONTINUE, 0);
@@ -223,14 +231,13 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   /** Closes at once, whatever is under way. */
   destroy(): void {
     if (this.state === State.CLOSED) return;
-    this.exchange?.leave("shutdown");
-    this.exchange = null;
+    this.endExchange("shutdown");
     this.transport.destroy(true);
   }
 
   tick(now: number): void {
     if (this.limits.sendingStalled(this.transport, now)) {
-      this.exchange?.leave("slow-read");
+      this.endExchange("slow-read");
       this.cut();
       return;
     }
@@ -352,13 +359,12 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
       this.continueDue = head.expectContinue;
       this.enter(State.BODY);
     }
-    exchange.side = this.shared.accept(head, exchange);
+    exchange.bind(this.shared.accept(head, exchange));
   }
 
   private readBody(): boolean {
     const exchange = this.exchange!;
     const body = this.body!;
-    // Whoever sends a body unasked need not be asked.
     this.continueDue = false;
     if (exchange.granted === 0 || exchange.side === null) return false;
     const before = body.bytes;

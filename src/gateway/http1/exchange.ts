@@ -61,7 +61,8 @@ export class Exchange implements ClientSide, Flushable {
   /** Bytes that the body still has to have when its length was told. */
   private left = 0;
   private close = false;
-  private file_: FileSender | null = null;
+  private goneFor: GoneReason | null = null;
+  private sender: FileSender | null = null;
 
   constructor(
     private readonly owner: ExchangeOwner,
@@ -105,7 +106,7 @@ export class Exchange implements ClientSide, Flushable {
 
   /** The I/O callback is over and no body came with the head: it goes alone. */
   flush(): void {
-    if (this.phase !== Phase.HELD || this.file_ !== null) return;
+    if (this.phase !== Phase.HELD || this.sender !== null) return;
     if (!this.writeHead(-1)) return;
     this.enter(Phase.STREAMING);
     this.write(this.owner.writer.take(), 0);
@@ -129,8 +130,8 @@ export class Exchange implements ClientSide, Flushable {
   }
 
   file(path: string): void {
-    if (this.file_ !== null || (this.phase !== Phase.HELD && this.phase !== Phase.STREAMING)) return;
-    this.file_ = new FileSender(path, {
+    if (this.sender !== null || (this.phase !== Phase.HELD && this.phase !== Phase.STREAMING)) return;
+    this.sender = new FileSender(path, {
       opened: (size) => this.fileOpened(size),
       chunk: (chunk, end) => this.fileChunk(chunk, end),
       failed: () => this.abort(),
@@ -155,6 +156,12 @@ export class Exchange implements ClientSide, Flushable {
     if (this.phase === Phase.UPGRADED) this.owner.closeWebSocket(code, reason);
   }
 
+  /** Takes the pipeline's side, which may have answered already, and may have failed in it. */
+  bind(side: ExchangeSide): void {
+    this.side = side;
+    if (this.goneFor !== null) side.gone(this.goneFor);
+  }
+
   /** Nothing of a final response has been queued yet. */
   get answerable(): boolean {
     return this.phase === Phase.WAITING || this.phase === Phase.HELD;
@@ -164,7 +171,13 @@ export class Exchange implements ClientSide, Flushable {
   leave(reason: GoneReason): void {
     if (this.phase === Phase.OVER) return;
     this.over();
+    this.goneFor = reason;
     this.side?.gone(reason);
+  }
+
+  /** Ends the exchange without a word: its WebSocket has said everything. */
+  forget(): void {
+    if (this.phase !== Phase.OVER) this.over();
   }
 
   /** Ends the exchange because its response has been taken by the socket. */
@@ -175,7 +188,7 @@ export class Exchange implements ClientSide, Flushable {
 
   /** The transport has room again. */
   drained(): void {
-    if (this.file_ !== null && this.phase !== Phase.ENDED) this.file_.pull();
+    if (this.sender !== null && this.phase !== Phase.ENDED) this.sender.pull();
   }
 
   /** Queues bytes of this exchange that are not part of its response, as interim responses are. */
@@ -187,7 +200,7 @@ export class Exchange implements ClientSide, Flushable {
   private over(): void {
     this.enter(Phase.OVER);
     this.fields = NO_FIELDS;
-    this.file_?.close();
+    this.sender?.close();
   }
 
   /** Writes the head into the writer. False when it cannot be sent, and then the exchange is over. */
