@@ -62,7 +62,14 @@ export interface Peers {
 }
 
 /** Why a client's side ended before its response did. */
-export type GoneReason = "closed" | "reset" | "slow-body" | "slow-read" | "too-large" | "protocol-error" | "shutdown";
+export type GoneReason =
+  | "closed"
+  | "reset"
+  | "slow-body"
+  | "slow-read"
+  | "too-large"
+  | "protocol-error"
+  | "shutdown";
 
 /** What the pipeline may ask of a client's connection. Made by a front, one a request. */
 export interface ClientSide {
@@ -109,9 +116,7 @@ export interface ExchangeSide {
 }
 
 /** The pipeline's entrance. Called by a front once a request's head is complete and valid. */
-export interface Accept {
-  (head: RequestHead, client: ClientSide): ExchangeSide;
-}
+export type Accept = (head: RequestHead, client: ClientSide) => ExchangeSide;
 
 /** A request that a front refused before the pipeline saw it, for metrics and the access log. */
 export interface Refusal {

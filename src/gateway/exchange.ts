@@ -12,15 +12,23 @@
  * independently: `#settle` records the request when the client is through, `#release` gives the slot back.
  */
 
-import { Flag, ProtocolError, Reset, Type } from "../protocol/frame.ts";
 import { latin1 } from "../protocol/fields.ts";
+import { Flag, ProtocolError, Reset, Type } from "../protocol/frame.ts";
 import type { FrameReader } from "../protocol/reader.ts";
-import type { ExchangeSide, ClientSide, GoneReason, Peers, RequestHead } from "./client.ts";
+import type { Place, Waiting } from "./admission/line.ts";
+import {
+  type ClientSide,
+  type ExchangeSide,
+  type GoneReason,
+  type Peers,
+  type RequestHead,
+  Seen,
+} from "./client.ts";
 import type { Core } from "./core.ts";
 import { DeadlineList, type DeadlineNode } from "./deadlines.ts";
 import type { GatewayErrorCode } from "./errors.ts";
 import { GATEWAY_ERRORS } from "./errors.ts";
-import type { Place, Waiting } from "./admission/line.ts";
+import { withRequestId } from "./identify.ts";
 import { problem } from "./problem.ts";
 import { BODY_END, BODY_MORE, type Stream, type Upstream } from "./upstream.ts";
 
@@ -263,7 +271,9 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
         if (this.state === "placed") this.client.inform(readU16(reader), rest(reader, 2));
         return;
       case Type.RESET:
-        this.#onReset(reader);
+        // Refused, it may be with another instance by now: the flags are about the one that is left.
+        if (this.#onRefused(reader)) return;
+        this.#onReset();
         break;
       default:
         this.#webSocketFrame(reader);
@@ -283,7 +293,9 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     const end = (flags & Flag.END) !== 0;
     this.status = readU16(reader);
     if (end) this.#endResponse();
-    this.client.respond(this.status, rest(reader, 2), end, (flags & Flag.TRAILERS) !== 0);
+    let fields = rest(reader, 2);
+    if ((this.head.seen & Seen.REQUEST_ID) !== 0) fields = withRequestId(fields, this.requestId);
+    this.client.respond(this.status, fields, end, (flags & Flag.TRAILERS) !== 0);
   }
 
   #onData(reader: FrameReader): void {
@@ -299,18 +311,22 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     this.#replay = null;
     if (this.#clientDone || this.#responseEnded) return;
     const { chunk, start } = reader;
-    const bytes = ((chunk[start]! << 24) | (chunk[start + 1]! << 16) | (chunk[start + 2]! << 8) | chunk[start + 3]!) >>> 0;
+    const bytes =
+      ((chunk[start]! << 24) | (chunk[start + 1]! << 16) | (chunk[start + 2]! << 8) | chunk[start + 3]!) >>>
+      0;
     this.client.takeBody(bytes);
   }
 
-  #onReset(reader: FrameReader): void {
-    const code = readU16(reader);
+  /** Not begun: the instance drains. */
+  #onRefused(reader: FrameReader): boolean {
+    if (readU16(reader) !== Reset.REFUSED || this.state !== "placed") return false;
+    this.#release();
+    this.#again();
+    return true;
+  }
+
+  #onReset(): void {
     if (this.#clientDone || this.state === "answered") return;
-    if (code === Reset.REFUSED && this.state === "placed") {
-      this.#release();
-      this.#again();
-      return;
-    }
     this.#endResponse();
     this.#cut("HR_APP_INCOMPLETE", 1011);
   }
@@ -339,7 +355,8 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     } else if (reader.type === Type.WS_CLOSE) {
       this.#expect(this.head.websocket, "WS_CLOSE");
       this.#responseEnded = true;
-      if (this.#webSocket) this.client.closeWebSocket(readU16(reader), Buffer.from(rest(reader, 2)).toString("utf8"));
+      if (this.#webSocket)
+        this.client.closeWebSocket(readU16(reader), Buffer.from(rest(reader, 2)).toString("utf8"));
       else this.#deny();
     }
   }
@@ -465,4 +482,3 @@ function rest(reader: FrameReader, from: number): Uint8Array {
 function fromBytes(reader: FrameReader): string {
   return Buffer.from(rest(reader, 0)).toString("utf8");
 }
-

@@ -61,7 +61,7 @@ export function identify(exchange: Exchange, options: IdentifyOptions): void {
     exchange.fields = withoutPairs(exchange.fields, (name) => name === "x-request-id");
   }
   exchange.requestId = options.ids.next();
-  exchange.fields = withRequestId(exchange.fields, exchange.requestId);
+  exchange.fields = appendRequestId(exchange.fields, exchange.requestId);
 }
 
 /** From a trusted peer, forwarding headers say who the client is; from others they are taken out, so that no app believes them. */
@@ -88,7 +88,12 @@ function forwardedBy(exchange: Exchange, trusted: TrustedProxies): void {
   };
 }
 
-function withRequestId(fields: Uint8Array, id: string): Uint8Array {
+/** The fields with the request's id, unless they have one. Clients that give an id, and proxies, look for it in the answer. */
+export function withRequestId(fields: Uint8Array, id: string): Uint8Array {
+  return findValue(fields, "x-request-id") === undefined ? appendRequestId(fields, id) : fields;
+}
+
+function appendRequestId(fields: Uint8Array, id: string): Uint8Array {
   // Without fields there is nothing that the pair would have to be set apart from.
   const skip = fields.length === 0 ? 1 : 0;
   const out = new Uint8Array(fields.length + NAME.length - skip + id.length);
@@ -98,4 +103,3 @@ function withRequestId(fields: Uint8Array, id: string): Uint8Array {
   for (let i = 0; i < id.length; i++) out[at++] = id.charCodeAt(i);
   return out;
 }
-

@@ -17,6 +17,7 @@ export function problem(
     ["content-length", String(body.length)],
     ["headrace-reason", code],
     ["cache-control", "no-store"],
+    ["x-request-id", requestId],
   ];
   if (retryAfterS > 0) pairs.push(["retry-after", String(retryAfterS)]);
   return { fields: joinPairs(pairs), body };

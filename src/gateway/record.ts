@@ -5,7 +5,11 @@ import type { Refusal, RequestHead } from "./client.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Meter } from "./meter.ts";
 
-const VERSIONS: Readonly<Record<RequestHead["version"], AccessRecord["version"]>> = { 10: "1.0", 11: "1.1", 20: "2" };
+const VERSIONS: Readonly<Record<RequestHead["version"], AccessRecord["version"]>> = {
+  10: "1.0",
+  11: "1.1",
+  20: "2",
+};
 
 /** `now` is performance.now(). */
 export function accessRecord(exchange: Exchange, now: number): AccessRecord {

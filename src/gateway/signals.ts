@@ -32,6 +32,7 @@ export type Histogram = keyof typeof HISTOGRAMS;
 export const EVENTS = {
   "gateway.ready": "A gateway process listens.",
   "gateway.instance_lost": "The connection to an instance ended unasked.",
-  "gateway.protocol_error": "An instance sent a frame that the worker protocol does not allow; its connection was closed.",
+  "gateway.protocol_error":
+    "An instance sent a frame that the worker protocol does not allow; its connection was closed.",
   "gateway.request_stuck": "A request is over its time and its app has not returned within the grace.",
 } as const;

@@ -68,7 +68,8 @@ export function forwarding(
   headers: { forwarded: string | undefined; xFor: string | undefined; xProto: string | undefined },
   trusted: TrustedProxies,
 ): Forwarding {
-  const hops = headers.forwarded !== undefined ? forwardedHops(headers.forwarded) : xHops(headers.xFor, headers.xProto);
+  const hops =
+    headers.forwarded !== undefined ? forwardedHops(headers.forwarded) : xHops(headers.xFor, headers.xProto);
   let chosen: { hop: Hop; address: { host: string; port: number } } | undefined;
   for (let i = hops.length - 1; i >= 0; i--) {
     const address = parseNode(hops[i]!.node);
@@ -78,7 +79,8 @@ export function forwarding(
     if (!trusted.has(address.host)) break;
   }
   const proto = (chosen?.hop.proto || hops.at(-1)?.proto || lastOf(headers.xProto) || "").toLowerCase();
-  const secure = proto === "https" || proto === "wss" ? true : proto === "http" || proto === "ws" ? false : undefined;
+  const secure =
+    proto === "https" || proto === "wss" ? true : proto === "http" || proto === "ws" ? false : undefined;
   return { host: chosen?.address.host, port: chosen?.address.port ?? 0, secure };
 }
 
@@ -86,7 +88,10 @@ function xHops(xFor: string | undefined, xProto: string | undefined): Hop[] {
   if (xFor === undefined) return [];
   const protos = (xProto ?? "").split(",").map((proto) => proto.trim());
   const nodes = xFor.split(",").map((node) => node.trim());
-  return nodes.map((node, i) => ({ node, proto: (protos.length === nodes.length ? protos[i] : protos.at(-1)) ?? "" }));
+  return nodes.map((node, i) => ({
+    node,
+    proto: (protos.length === nodes.length ? protos[i] : protos.at(-1)) ?? "",
+  }));
 }
 
 function forwardedHops(value: string): Hop[] {

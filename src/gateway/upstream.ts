@@ -10,7 +10,15 @@
  */
 
 import type { Socket } from "bun";
-import { Flag, HEADER_SIZE, MAX_PAYLOAD, MAX_STREAM, ProtocolError, Type, writeHeader } from "../protocol/frame.ts";
+import {
+  Flag,
+  HEADER_SIZE,
+  MAX_PAYLOAD,
+  MAX_STREAM,
+  ProtocolError,
+  Type,
+  writeHeader,
+} from "../protocol/frame.ts";
 import { decodeHello, encodeHello } from "../protocol/hello.ts";
 import { FrameReader } from "../protocol/reader.ts";
 import { type Flushable, flushAll, markDirty } from "./flush.ts";

@@ -73,9 +73,9 @@ export class Upstreams {
 
   /** Takes a slot by the policy; null when none is free. */
   take(): Upstream | null {
-    const ready = this.#ready;
     const { table, column, policy } = this.#options;
     for (;;) {
+      const ready = this.#ready;
       const at = policy(ready, this.#turn++);
       if (at === -1) return null;
       const upstream = ready[at]!;
@@ -92,7 +92,8 @@ export class Upstreams {
   leastBusy(): Upstream | null {
     let found: Upstream | null = null;
     for (const upstream of this.#ready) {
-      if (upstream.state === "ready" && (found === null || upstream.inFlight < found.inFlight)) found = upstream;
+      if (upstream.state === "ready" && (found === null || upstream.inFlight < found.inFlight))
+        found = upstream;
     }
     return found;
   }
@@ -114,7 +115,8 @@ export class Upstreams {
   orphan(upstream: Upstream, exempt: boolean): void {
     if (exempt) return;
     const entry = this.#entries.get(upstream.address.id);
-    if (entry === undefined || entry.upstream !== upstream) this.#options.table.give(upstream.address.row, this.#options.column);
+    if (entry === undefined || entry.upstream !== upstream)
+      this.#options.table.give(upstream.address.row, this.#options.column);
     else entry.orphans++;
   }
 
@@ -122,7 +124,8 @@ export class Upstreams {
   released(id: string): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
-    for (; entry.orphans > 0; entry.orphans--) this.#options.table.give(entry.upstream.address.row, this.#options.column);
+    for (; entry.orphans > 0; entry.orphans--)
+      this.#options.table.give(entry.upstream.address.row, this.#options.column);
     this.#options.available();
   }
 
@@ -137,7 +140,8 @@ export class Upstreams {
 
   /** A retired instance is let go once its last request is done; if its connection is lost there is nothing to wait for. */
   #closeIdle(upstream: Upstream): void {
-    if (upstream.openStreams === 0 || upstream.state === "lost" || upstream.state === "connecting") upstream.close();
+    if (upstream.openStreams === 0 || upstream.state === "lost" || upstream.state === "connecting")
+      upstream.close();
   }
 
   #onReady(upstream: Upstream): void {

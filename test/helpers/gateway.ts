@@ -179,8 +179,10 @@ export class FakeClient implements ClientSide {
 
   #finish(): void {
     this.#answer.ended = true;
-    this.#done.resolve(this.#answer);
-    queueMicrotask(() => this.exchange.finished(100));
+    queueMicrotask(() => {
+      this.exchange.finished(100);
+      this.#done.resolve(this.#answer);
+    });
   }
 }
 

@@ -3,34 +3,42 @@
 const LEAST_S = 1;
 const MOST_S = 120;
 
+/** A rate is not told from a shorter time than this. */
+const LEAST_MEASURED_MS = 100;
+const WINDOW_MS = 5_000;
+const FORGET_MS = 20_000;
+
 /**
  * Whole seconds until the line that stands now has been worked off.
  * @param waiting requests in the line
- * @param drainRate requests that the service finishes per second; 0 when none were lately
+ * @param drainRate requests that the service finishes per second; undefined when that is not known yet
  */
-export function retryAfterSeconds(waiting: number, drainRate: number): number {
-  if (drainRate <= 0) return waiting === 0 ? LEAST_S : MOST_S;
+export function retryAfterSeconds(waiting: number, drainRate: number | undefined): number {
+  if (drainRate === undefined || waiting === 0) return LEAST_S;
+  if (drainRate <= 0) return MOST_S;
   return Math.min(MOST_S, Math.max(LEAST_S, Math.ceil(waiting / drainRate)));
 }
 
-/** Measures a rate from a growing total, over at least a second and at most about ten. `now` is in milliseconds. */
+/** Measures a rate from a growing total, over the last five to ten seconds. `now` is in milliseconds. */
 export class DrainRate {
   #from: { at: number; total: number } | undefined;
   #latest: { at: number; total: number } | undefined;
 
-  /** Notes the total finished at `now` and answers the rate per second so far. */
-  observe(total: number, now: number): number {
+  /** Notes the total finished at `now`; answers the rate per second, undefined while there is nothing to tell it from. */
+  observe(total: number, now: number): number | undefined {
     const from = this.#from;
-    if (from === undefined || now - from.at > 20_000) {
+    if (from === undefined || this.#latest === undefined || now - this.#latest.at > FORGET_MS) {
       this.#from = { at: now, total };
       this.#latest = this.#from;
-      return 0;
+      return undefined;
     }
-    const rate = now > from.at ? ((total - from.total) * 1000) / (now - from.at) : 0;
-    if (this.#latest !== undefined && now - this.#latest.at >= 5_000) {
+    if (now - this.#latest.at >= WINDOW_MS) {
       this.#from = this.#latest;
       this.#latest = { at: now, total };
     }
-    return Math.max(0, rate);
+    const elapsed = now - this.#from!.at;
+    return elapsed < LEAST_MEASURED_MS
+      ? undefined
+      : Math.max(0, ((total - this.#from!.total) * 1000) / elapsed);
   }
 }
