@@ -44,6 +44,8 @@ interface Connection {
   /** Bytes that the socket has not taken yet. */
   unsent: Uint8Array | undefined;
   entry: Entry | undefined;
+  /** Nothing more that it sends is read. */
+  refused: boolean;
   socket: Socket<Connection>;
 }
 
@@ -110,12 +112,14 @@ export class ControlServer {
       splitter: new LineSplitter((line) => this.#line(connection, line), MAX_LINE),
       unsent: undefined,
       entry: undefined,
+      refused: false,
       socket,
     };
     return connection;
   }
 
   #line(connection: Connection, bytes: Uint8Array): void {
+    if (connection.refused) return;
     const message = parseMessage(Buffer.from(bytes).toString("utf8"));
     if (connection.entry === undefined) {
       this.#hello(connection, message);
@@ -128,6 +132,7 @@ export class ControlServer {
     const entry = this.#identify(message);
     if (typeof entry === "string") {
       this.#refused(entry);
+      connection.refused = true;
       connection.socket.terminate();
       return;
     }

@@ -30,8 +30,8 @@ export class LineSplitter {
       this.#flush(true);
       from = end + 1;
     }
-    // The chunk belongs to the socket's buffer, which is used again: what is kept for later is copied.
-    if (from < chunk.length) this.#take(chunk.slice(from));
+    // The chunk may lie in a buffer that is used again: what is kept for later is copied (a Buffer's own slice would not).
+    if (from < chunk.length) this.#take(new Uint8Array(chunk.subarray(from)));
   }
 
   /** The stream has ended: what is left is a line. */

@@ -19,6 +19,8 @@ interface Source {
 interface Connection {
   readonly splitter: LineSplitter;
   source: Source | undefined;
+  /** Nothing more that it sends is read. */
+  refused: boolean;
   id: string;
   stream: Stream;
 }
@@ -74,9 +76,13 @@ export class LogServer {
     const connection: Connection = {
       splitter: new LineSplitter((bytes) => {
         if (connection.source !== undefined) deliver(connection, bytes);
-        else if (!this.#identify(connection, bytes)) socket.terminate();
+        else if (!connection.refused && !this.#identify(connection, bytes)) {
+          connection.refused = true;
+          socket.terminate();
+        }
       }),
       source: undefined,
+      refused: false,
       id: "",
       stream: "stdout",
     };
