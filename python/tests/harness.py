@@ -169,12 +169,12 @@ class Gateway:
 
     def __init__(self, path: str, window: int = WINDOW, column: int = 0, gateway: int = 1, hello: bool = True) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(DEADLINE)
         try:
             self.socket.connect(path)
         except OSError:
             self.socket.close()
             raise
+        self.socket.settimeout(DEADLINE)
         self._buffer = b""
         self._frames: Dict[int, List[Frame]] = {}
         self._last = 0
@@ -420,7 +420,7 @@ class Platform:
     def spawn(self, app: str, source: Optional[str] = None, **options: Any) -> Instance:
         """Start a worker without waiting. Options: keys of the boot object, and
 
-        logs=True: through the log socket (else into a file, see `output`); table=True: with begun marks;
+        logs=True: through the log socket (else into a file, see `output`); table=True: with begun marks in this platform's table;
         python: the interpreter; environ: further variables; entry: command line after the interpreter.
         """
         if source is not None:
@@ -441,8 +441,10 @@ class Platform:
             "app_dir": self.folder,
             "window": WINDOW,
             "loop": "asyncio",
-            "table": {"path": self.table_path, "begun_offset": 4096} if options.pop("table", False) else None,
+            "table": None,
         }
+        if options.get("table") is True:
+            options["table"] = {"path": self.table_path, "begun_offset": 4096}
         environ = {**os.environ, **options.pop("environ", {})}
         environ.pop("PYTHONPATH", None)
         python = options.pop("python", sys.executable)

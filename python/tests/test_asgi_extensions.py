@@ -8,7 +8,7 @@ import pytest
 from harness import Gateway, Instance, Platform, f
 
 APP = """
-import os
+import asyncio, os
 FILE = os.path.abspath(__file__)
 
 async def app(scope, receive, send):
@@ -27,6 +27,11 @@ async def file(scope, receive, send):
     await start(send)
     await send({"type": "http.response.pathsend", "path": FILE})
     assert (await receive())["type"] == "http.disconnect"
+
+async def file_later(scope, receive, send):
+    await start(send)
+    await asyncio.sleep(0.01)
+    await send({"type": "http.response.pathsend", "path": FILE})
 
 async def file_mixed(scope, receive, send):
     await start(send)
@@ -102,6 +107,7 @@ def test_pathsend(gateway: Gateway, instance: Instance) -> None:
     answer = gateway.get("/file")
     assert answer.file is not None and answer.file.endswith(b"/extension_app.py")
     assert (answer.status, answer.header(b"x"), answer.body) == (200, b"1", b"")
+    assert gateway.get("/file_later").file == answer.file, "also when the head has left already"
     assert gateway.get("/file_mixed").body == b"xrefused"
     assert gateway.get("/file_twice").file is not None
     instance.wait_log("second pathsend refused", "stdout")

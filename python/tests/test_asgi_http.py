@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from typing import Any, Iterator
 
@@ -232,7 +233,7 @@ def gateway(instance: Instance) -> Iterator[Gateway]:
 
 
 def scope_of(gateway: Gateway, target: Any, **options: Any) -> Any:
-    return eval(gateway.get(target, **options).body, {"set": set})
+    return ast.literal_eval(gateway.get(target, **options).body.decode())
 
 
 def test_scope(gateway: Gateway) -> None:
@@ -319,7 +320,7 @@ def test_statuses_without_body(gateway: Gateway, status: int) -> None:
 
 def test_receive_after_the_body_and_after_the_response(gateway: Gateway, instance: Instance) -> None:
     answer = gateway.get("/events")
-    assert eval(answer.body) == [{"type": "http.request", "body": b"", "more_body": False}]
+    assert ast.literal_eval(answer.body.decode()) == [{"type": "http.request", "body": b"", "more_body": False}]
     line = instance.wait_log("after")
     assert line.endswith("after " + repr([{"type": "http.disconnect"}] * 3))
 

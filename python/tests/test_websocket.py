@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from typing import Any, Iterator
 
@@ -185,7 +186,7 @@ def test_scope(gateway: Gateway) -> None:
     headers = [("sec-websocket-protocol", "a, b"), ("host", "h")]
     stream = gateway.websocket("/scope_?x=1", headers, flags=f.FLAG_TLS, tls="772 4865")
     stream.expect(f.WS_ACCEPT)
-    scope = eval(stream.expect(f.WS_MESSAGE).payload)
+    scope = ast.literal_eval(stream.expect(f.WS_MESSAGE).payload.decode())
     assert scope["type"] == "websocket" and scope["scheme"] == "wss" and "method" not in scope
     assert scope["subprotocols"] == ["a", "b"]
     assert scope["query_string"] == b"x=1" and scope["asgi"]["spec_version"] == "2.5"

@@ -174,7 +174,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _refuse(self, error: f.ProtocolError) -> None:
-        self.server.report(f"headrace worker: connection of gateway {self.gateway} closed: {error}")
+        who = f"gateway {self.gateway}" if self.gateway >= 0 else "a gateway"
+        self.server.report(f"headrace worker: connection of {who} closed: {error}")
         self.lost = True
         if self._transport is not None:
             self._transport.abort()

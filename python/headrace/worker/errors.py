@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import traceback
 from types import TracebackType
@@ -11,6 +12,7 @@ EXIT_FAILED = 3
 """Exit status of a process that sent `failed`."""
 
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_IMPORTLIB = os.path.dirname(os.path.abspath(importlib.__file__)) + os.sep
 
 
 class StartupError(Exception):
@@ -41,7 +43,7 @@ def user_traceback(error: BaseException) -> str:
 
 
 def _is_own(filename: str) -> bool:
-    return filename.startswith((_OWN, "<frozen importlib", "<frozen runpy"))
+    return filename.startswith((_OWN, _IMPORTLIB, "<frozen importlib", "<frozen runpy"))
 
 
 def _cut(tb: Optional[TracebackType]) -> Optional[TracebackType]:

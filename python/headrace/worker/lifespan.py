@@ -101,8 +101,9 @@ class Lifespan:
             self._error = error
         if self._phase == STARTING and self._failure is None:
             self._phase = UNSUPPORTED
-        elif self._phase == STARTED and self._error is not None:
-            self._server.report_error("headrace worker: the app's lifespan ended early", self._error)
+        elif self._phase == STARTED:
+            if self._error is not None:
+                self._server.report_error("headrace worker: the app's lifespan ended early", self._error)
             self._phase = ENDED
         self._changed.set()
 

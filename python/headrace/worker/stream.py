@@ -359,7 +359,7 @@ class HttpStream:
             raise RuntimeError(f"unexpected event {kind!r}")
 
     def _pathsend(self, path: Any) -> None:
-        if self._state != HELD:
+        if self._state != HELD and (self._state != STREAMING or self._last_turn >= 0):
             raise RuntimeError(f"unexpected http.response.pathsend: {_ORDER[self._state]}")
         if not isinstance(path, str) or not os.path.isabs(path) or "\0" in path:
             raise ValueError(f"http.response.pathsend wants an absolute path, not {path!r}")
@@ -367,8 +367,9 @@ class HttpStream:
         if not os.path.isfile(name):
             raise FileNotFoundError(f"http.response.pathsend: {path} is not a file")
         if not self._bodiless:
-            self._emit_head(0)
-            self._connection.out.append(pack_header(len(name), self.number, f.FILE, 0) + name)
+            if self._state == HELD:
+                self._emit_head(0)
+            self._connection.write(pack_header(len(name), self.number, f.FILE, 0) + name)
             self._state = ENDED
             self.pending = False
             if self._waiters:
