@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
+import { ManualClock } from "../base/clock.ts";
 import { HeadraceError } from "../base/errors.ts";
 import type { LogRecord } from "../model/log.ts";
 import { listenToSignals, type Signals } from "./signals.ts";
@@ -9,7 +10,8 @@ afterEach(() => signals?.close());
 function listen() {
   const logged: LogRecord[] = [];
   const calls: string[] = [];
-  signals = listenToSignals((record) => logged.push(record));
+  const clock = new ManualClock();
+  signals = listenToSignals((record) => logged.push(record), clock);
   let reload: () => Promise<void> = () => Promise.resolve();
   const running = {
     stop(reason: string, options?: { readonly force?: boolean }) {
@@ -22,15 +24,38 @@ function listen() {
     },
   };
   const events = () => logged.map(({ event }) => event);
-  return { signals, running, calls, logged, events, onReload: (how: () => Promise<void>) => (reload = how) };
+  return {
+    clock,
+    signals,
+    running,
+    calls,
+    logged,
+    events,
+    onReload: (how: () => Promise<void>) => (reload = how),
+  };
 }
 
 test("the first signal drains, the second forces, more do nothing", () => {
-  const { signals, running, calls, events } = listen();
+  const { clock, signals, running, calls, events } = listen();
   signals.serve(running);
-  for (const name of ["SIGTERM", "SIGINT", "SIGTERM"] as const) process.emit(name, name);
+  for (const name of ["SIGTERM", "SIGINT", "SIGTERM"] as const) {
+    process.emit(name, name);
+    clock.advance(1_000);
+  }
   expect(calls).toEqual(["stop SIGTERM", "stop SIGINT forced"]);
   expect(events()).toEqual(["cli.draining", "cli.forced"]);
+});
+
+test("a process and its group are signalled at once: that is one request", () => {
+  const { clock, signals, running, calls } = listen();
+  signals.serve(running);
+  process.emit("SIGTERM", "SIGTERM");
+  clock.advance(50);
+  process.emit("SIGTERM", "SIGTERM");
+  expect(calls).toEqual(["stop SIGTERM"]);
+  clock.advance(500);
+  process.emit("SIGTERM", "SIGTERM");
+  expect(calls).toEqual(["stop SIGTERM", "stop SIGTERM forced"]);
 });
 
 test("SIGHUP reloads while it serves, and not while it stops", () => {
@@ -56,10 +81,13 @@ test("a reload that fails is told, unless the pool has told it", async () => {
   ]);
 });
 
-test("a signal before it serves ends the start, with the shell's exit code", async () => {
-  const { signals, events } = listen();
+test("a signal before it serves gives the start up, a second one does not wait for that", async () => {
+  const { clock, signals, events } = listen();
   process.emit("SIGINT", "SIGINT");
-  expect(await signals.early).toBe(130);
+  clock.advance(1_000);
+  expect([signals.cancel.aborted, signals.cancel.reason]).toEqual([true, 130]);
+  process.emit("SIGTERM", "SIGTERM");
+  expect(await signals.early).toBe(143);
   expect(events()).toEqual(["cli.stopped_early"]);
 });
 

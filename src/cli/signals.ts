@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { HeadraceError, messageOf } from "../base/errors.ts";
 import type { LogSink } from "../model/log.ts";
 import { type cliEvents, cliRecord } from "./events.ts";
@@ -10,7 +11,9 @@ export interface Stoppable {
 }
 
 export interface Signals {
-  /** Resolves with an exit code when a signal comes before {@link Signals.serve}. */
+  /** Aborted by a signal that comes before {@link Signals.serve}; its reason is the exit code. */
+  readonly cancel: AbortSignal;
+  /** Resolves with the exit code when a second one comes before the start is given up in order. */
   readonly early: Promise<number>;
   /** From now on signals act on `running`. */
   serve(running: Stoppable): void;
@@ -20,33 +23,47 @@ export interface Signals {
 type Name = "SIGTERM" | "SIGINT" | "SIGHUP";
 
 /**
+ * Some callers signal a process and then its whole group (timeout, npm): what comes within this time is one request to stop,
+ * not two. People are slower.
+ */
+const SAME_REQUEST_MS = 200;
+
+/**
  * ```
- *  starting ──SIGTERM, SIGINT──▶ ended early
+ *  starting ──SIGTERM, SIGINT──▶ cancelled ──SIGTERM, SIGINT──▶ ended early
  *     │ serve()
  *     ▼
  *  serving ──SIGTERM, SIGINT──▶ draining ──SIGTERM, SIGINT──▶ forced
  *     └──SIGHUP──▶ serving (reload)
  * ```
  */
-export function listenToSignals(log: LogSink): Signals {
+export function listenToSignals(log: LogSink, clock: Pick<Clock, "now"> = systemClock): Signals {
   const early = Promise.withResolvers<number>();
   let running: Stoppable | null = null;
-  let state: "starting" | "serving" | "draining" | "forced" = "starting";
+  let stopAsked = 0;
+  const cancel = new AbortController();
+  let state: "starting" | "cancelled" | "serving" | "draining" | "forced" = "starting";
 
   const say = (event: keyof typeof cliEvents, message: string) => log(cliRecord(event, message));
 
   const end = (name: Name) => {
-    if (running === null) {
+    const again = clock.now() - stopAsked >= SAME_REQUEST_MS;
+    if (state === "starting") {
+      state = "cancelled";
+      stopAsked = clock.now();
       say("cli.stopped_early", `${name} came before the app was ready: nothing was served.`);
+      cancel.abort(128 + constants.signals[name]);
+    } else if (state === "cancelled" && again) {
       early.resolve(128 + constants.signals[name]);
     } else if (state === "serving") {
       state = "draining";
-      void running.stop(name);
+      stopAsked = clock.now();
+      void running?.stop(name);
       say("cli.draining", "Requests in flight may finish; a second signal cuts them.");
-    } else if (state === "draining") {
+    } else if (state === "draining" && again) {
       state = "forced";
       say("cli.forced", `A second ${name}: stopping at once.`);
-      void running.stop(name, { force: true });
+      void running?.stop(name, { force: true });
     }
   };
   const reload = () => {
@@ -65,6 +82,7 @@ export function listenToSignals(log: LogSink): Signals {
   ];
   for (const [name, listener] of listeners) process.on(name, listener);
   return {
+    cancel: cancel.signal,
     early: early.promise,
     serve(started) {
       running = started;

@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { Exit, HeadraceError } from "../base/errors.ts";
 import { ReleaseStack } from "../base/release.ts";
 import type { RunConfig } from "../config/run-config.ts";
 import { createMeterFile, MeterReader } from "../gateway/meter.ts";
@@ -33,6 +34,8 @@ export interface PlatformIo {
   readonly output: (line: OutputLine) => void;
   /** Starts a gateway process: the arguments of {@link Bun.spawn}. */
   readonly gatewayCommand: readonly string[];
+  /** Gives the start up. Means nothing once it is done. */
+  readonly cancel: AbortSignal;
 }
 
 /** A running Headrace. */
@@ -62,16 +65,31 @@ const AFTER_DRAIN_MS = 1_000;
 
 /**
  * Starts everything. Resolves when the gateways listen and an instance is ready.
- * @throws HeadraceError when the port, the interpreter or the app cannot be had; nothing is left running then
+ * @throws HeadraceError when the port, the interpreter or the app cannot be had, or the start was given up; nothing is left running
+ * then
  */
 export async function start(config: RunConfig, io: PlatformIo): Promise<Running> {
   const release = new ReleaseStack();
   try {
     if (config.uds === "") probePort(config.host, config.port);
-    return await new Platform(config, io, release).start();
+    return await unlessCancelled(new Platform(config, io, release).start(), io.cancel);
   } catch (error) {
     await release.release();
     throw error;
+  }
+}
+
+async function unlessCancelled(starting: Promise<Running>, cancel: AbortSignal): Promise<Running> {
+  // What is released under its feet ends it with errors that nobody needs any more.
+  starting.catch(() => {});
+  const cancelled = Promise.withResolvers<never>();
+  const give = () => cancelled.reject(new HeadraceError("start_cancelled", "The start was given up."));
+  if (cancel.aborted) give();
+  cancel.addEventListener("abort", give, { once: true });
+  try {
+    return await Promise.race([starting, cancelled.promise]);
+  } finally {
+    cancel.removeEventListener("abort", give);
   }
 }
 
@@ -187,7 +205,7 @@ class Platform {
     }
     await this.#release.release();
     this.#log("info", "platform.stopped", "Stopped", {});
-    this.#done.resolve(0);
+    this.#done.resolve(this.#forced ? Exit.SYSTEM : Exit.OK);
   }
 
   #poolPorts(table: SlotTable, gateways: Gateways, rowsById: Map<string, number>): PoolPorts {

@@ -34,6 +34,17 @@ describe("text", () => {
     );
   });
 
+  test("a text of several lines that was just shown is not shown again", () => {
+    const shows = textLogs();
+    const failed = { ...ready, message: "failed", fields: { traceback: "a\nb" } };
+    shows(failed);
+    shows(ready);
+    expect(shows(failed)).toBe(`${clock} info  failed\n    traceback: as above\n`);
+    expect(shows({ ...failed, fields: { traceback: "a\nc" } })).toBe(
+      `${clock} info  failed\n    traceback:\n    a\n    c\n`,
+    );
+  });
+
   test("control characters in our own sentences are made visible", () => {
     expect(encode({ ...ready, message: "bad \u001b[2J frame", fields: {} })).toBe(
       `${clock} info  bad \\x1b[2J frame\n`,

@@ -80,6 +80,8 @@ export function jsonLogs(): LogEncoder {
 /** For people: time, level, sentence, and those fields that the sentence does not hold already. */
 export function textLogs(paint: Paint = plainPaint): LogEncoder {
   const stamps = new Timestamps();
+  // Several instances fail with the same traceback: it is shown once.
+  let shown = "";
   return (record) => {
     const time = paint.dim(stamps.clock(record.time));
     if (record.event === APP_OUTPUT) {
@@ -91,11 +93,13 @@ export function textLogs(paint: Paint = plainPaint): LogEncoder {
     for (const [key, value] of Object.entries(record.fields)) {
       const text = String(value);
       if (text === "" || value === null || record.message.includes(text)) continue;
-      if (text.includes("\n")) below.push(`${key}:`, ...text.trimEnd().split("\n"));
-      else short += ` ${key}=${/[\s"]/.test(text) ? JSON.stringify(text) : visible(text)}`;
+      if (text.includes("\n")) {
+        below.push(...(text === shown ? [`${key}: as above`] : [`${key}:`, ...text.trimEnd().split("\n")]));
+        shown = text;
+      } else short += ` ${key}=${/[\s"]/.test(text) ? JSON.stringify(text) : visible(text)}`;
     }
     const rest = below.map((line) => `    ${visible(line)}\n`).join("");
-    return `${time} ${levelWord(record.level, paint)} ${visible(sentence ?? "")}${paint.dim(short)}\n${rest}`;
+    return `${time} ${levelWord(record.level, paint)} ${visible(sentence ?? "")}${short === "" ? "" : paint.dim(short)}\n${rest}`;
   };
 }
 

@@ -14,7 +14,7 @@ import { adminPorts } from "../admin-ports.ts";
 import { cliRecord } from "../events.ts";
 import { runHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { listenToSignals } from "../signals.ts";
+import { listenToSignals, type Signals } from "../signals.ts";
 import { startedRecord, startedText } from "../started.ts";
 import { tellError, tellProblems } from "../tell.ts";
 
@@ -53,11 +53,14 @@ async function serve(config: RunConfig, io: Io, logs: RunLogs): Promise<number> 
       log: (record) => logs.log(running === null ? withoutTraceback(record) : record),
       output: logs.output(config.service, revisionName(config.service)),
       gatewayCommand: [process.execPath, ...process.execArgv, Bun.main, "__gateway"],
+      cancel: signals.cancel,
     });
-    const early = await Promise.race([starting.then(() => null), signals.early]);
-    // Nothing is served yet, so there is nothing to wait for: instances and gateways end with this process.
-    if (early !== null) return early;
-    running = await starting;
+    const started = await Promise.race([
+      starting.catch((error: unknown) => exitCodeOf(error, signals)),
+      signals.early,
+    ]);
+    if (typeof started === "number") return started;
+    running = started;
     release.push(noteRun(runDir, config, { url: running.url, adminUrl }));
     await announce(config, running, adminUrl, logs);
     signals.serve(running);
@@ -65,6 +68,12 @@ async function serve(config: RunConfig, io: Io, logs: RunLogs): Promise<number> 
   } finally {
     await release.release().catch((error: unknown) => tellError(io, error));
   }
+}
+
+/** A start that was given up is no failure. */
+function exitCodeOf(error: unknown, signals: Signals): number {
+  if (signals.cancel.aborted) return signals.cancel.reason as number;
+  throw error;
 }
 
 /** A start that fails ends the command, and the error that it ends with shows the traceback, as Python wrote it. */
