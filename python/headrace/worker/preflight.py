@@ -178,18 +178,26 @@ def _threads(recorder: Recorder) -> List[Finding]:
         known.add(getattr(thread, "native_id", None))
         found.append(Finding("thread", recorder.threads.get(id(thread), ""), f"the Python thread {thread.name} runs"))
     strangers = native_threads() - known
+    if "grpc._cython.cygrpc" in sys.modules and not strangers <= recorder.native.keys():
+        # Importing gRPC starts no thread; using it does. It has fork handlers of its own, which are known to deadlock.
+        names = sorted({_thread_name(ident) for ident in strangers})
+        return [*found, Finding("grpc", "grpc", f"gRPC is in use (threads: {', '.join(names)})")]
     if strangers and not found:
         # Some libraries (OpenBLAS) end their threads by themselves before a fork and start them again after it.
         try_fork()
-        strangers &= native_threads()
+        strangers = native_threads() - known
     for ident in sorted(strangers):
-        name = _read(f"/proc/self/task/{ident}/comm").strip()
         module = recorder.native.get(ident, "")
-        if "grpc._cython.cygrpc" in sys.modules and (name.startswith(("grpc", "event_engine")) or not module):
-            found.append(Finding("grpc", module or "grpc", f"gRPC is initialised and runs the thread {name}"))
-        else:
-            found.append(Finding("thread", module, f"the native thread {name} runs"))
+        found.append(Finding("thread", module, f"the native thread {_thread_name(ident)} runs"))
     return found
+
+
+def _thread_name(ident: int) -> str:
+    try:
+        with open(f"/proc/self/task/{ident}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return "that has ended"
 
 
 def try_fork() -> None:
@@ -290,11 +298,3 @@ def _patches() -> List[Finding]:
     if monkey is not None and getattr(monkey, "saved", None):
         return [Finding("patch", "gevent.monkey", "the standard library is patched for gevent")]
     return []
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

@@ -89,6 +89,7 @@ def _prepare(boot: Boot, control: Control) -> _Prepared:
         modules, blamed = _discover(boot, own)
         with Recorder() as recorder:
             import_quietly([name for name in modules if name.split(".", 1)[0] not in blamed])
+            import_quietly(["headrace.worker.asgi" if "asyncio" in modules else "headrace.worker.wsgi"])
         return _Prepared(None, preflight.inspect(recorder, own), modules)
     before = set(sys.modules)
     with Recorder() as recorder:
