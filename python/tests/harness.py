@@ -38,7 +38,7 @@ if HOME not in sys.path:
 from headrace.worker import frames as f  # noqa: E402
 
 ENTRY = os.path.join(HOME, "headrace", "worker", "__main__.py")
-DEADLINE = 60.0
+DEADLINE = 30.0
 WINDOW = 65536
 CLIENT = b"192.0.2.7 40000 127.0.0.1 8080"
 
