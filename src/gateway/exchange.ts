@@ -14,6 +14,7 @@
 
 import { latin1 } from "../protocol/fields.ts";
 import { Flag, ProtocolError, Reset, Type } from "../protocol/frame.ts";
+import { acceptance, creditAmount, leadingNumber, pairsFrom, payloadFrom } from "../protocol/payload.ts";
 import type { FrameReader } from "../protocol/reader.ts";
 import type { Place, Waiting } from "./admission/line.ts";
 import {
@@ -260,15 +261,15 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
       case Type.TRAILERS:
         this.#expect(this.state === "responding" && !this.#webSocket, "TRAILERS");
         this.#endResponse();
-        if (!this.#clientDone) this.client.trailers(reader.chunk.subarray(reader.start, reader.end));
+        if (!this.#clientDone) this.client.trailers(pairsFrom(reader, 0));
         break;
       case Type.FILE:
         this.#expect(this.state === "responding" && !this.#webSocket, "FILE");
         this.#endResponse();
-        if (!this.#clientDone) this.client.file(fromBytes(reader));
+        if (!this.#clientDone) this.client.file(Buffer.from(payloadFrom(reader, 0)).toString());
         break;
       case Type.INFORM:
-        if (this.state === "placed") this.client.inform(readU16(reader), rest(reader, 2));
+        if (this.state === "placed") this.client.inform(leadingNumber(reader), pairsFrom(reader, 2));
         return;
       case Type.RESET:
         // Refused, it may be with another instance by now: the flags are about the one that is left.
@@ -291,9 +292,9 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     DeadlineList.leave(this);
     const { flags } = reader;
     const end = (flags & Flag.END) !== 0;
-    this.status = readU16(reader);
+    this.status = leadingNumber(reader);
     if (end) this.#endResponse();
-    let fields = rest(reader, 2);
+    let fields = pairsFrom(reader, 2);
     if ((this.head.seen & Seen.REQUEST_ID) !== 0) fields = withRequestId(fields, this.requestId);
     this.client.respond(this.status, fields, end, (flags & Flag.TRAILERS) !== 0);
   }
@@ -310,16 +311,12 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   #onCredit(reader: FrameReader): void {
     this.#replay = null;
     if (this.#clientDone || this.#responseEnded) return;
-    const { chunk, start } = reader;
-    const bytes =
-      ((chunk[start]! << 24) | (chunk[start + 1]! << 16) | (chunk[start + 2]! << 8) | chunk[start + 3]!) >>>
-      0;
-    this.client.takeBody(bytes);
+    this.client.takeBody(creditAmount(reader));
   }
 
   /** Not begun: the instance drains. */
   #onRefused(reader: FrameReader): boolean {
-    if (readU16(reader) !== Reset.REFUSED || this.state !== "placed") return false;
+    if (leadingNumber(reader) !== Reset.REFUSED || this.state !== "placed") return false;
     this.#release();
     this.#again();
     return true;
@@ -341,22 +338,23 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
       this.status = 101;
       this.respondedAt = performance.now();
       DeadlineList.leave(this);
-      const nul = reader.chunk.indexOf(0, reader.start);
-      const border = nul === -1 || nul > reader.end ? reader.end : nul;
-      const fields = border < reader.end ? reader.chunk.subarray(border + 1, reader.end) : EMPTY;
+      const { subprotocol, pairs } = acceptance(reader);
       this.#core.webSockets.add(this);
       this.#core.meter.move("headrace_websockets", 1);
-      this.client.acceptWebSocket(latin1(reader.chunk, reader.start, border), fields);
+      this.client.acceptWebSocket(latin1(subprotocol), pairs);
     } else if (reader.type === Type.WS_MESSAGE) {
       this.#expect(this.#webSocket && !this.#responseEnded, "WS_MESSAGE");
       this.#spend(reader.end - reader.start);
       const { flags } = reader;
-      this.client.message((flags & Flag.TEXT) !== 0, rest(reader, 0), (flags & Flag.MORE) !== 0);
+      this.client.message((flags & Flag.TEXT) !== 0, payloadFrom(reader, 0), (flags & Flag.MORE) !== 0);
     } else if (reader.type === Type.WS_CLOSE) {
       this.#expect(this.head.websocket, "WS_CLOSE");
       this.#responseEnded = true;
       if (this.#webSocket)
-        this.client.closeWebSocket(readU16(reader), Buffer.from(rest(reader, 2)).toString("utf8"));
+        this.client.closeWebSocket(
+          leadingNumber(reader),
+          Buffer.from(payloadFrom(reader, 2)).toString("utf8"),
+        );
       else this.#deny();
     }
   }
@@ -469,16 +467,4 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   #expect(allowed: boolean, what: string): void {
     if (!allowed) throw new ProtocolError(`stream ${this.#stream}: ${what} while ${this.state}`);
   }
-}
-
-function readU16(reader: FrameReader): number {
-  return (reader.chunk[reader.start]! << 8) | reader.chunk[reader.start + 1]!;
-}
-
-function rest(reader: FrameReader, from: number): Uint8Array {
-  return reader.chunk.subarray(reader.start + from, reader.end);
-}
-
-function fromBytes(reader: FrameReader): string {
-  return Buffer.from(rest(reader, 0)).toString("utf8");
 }

@@ -1,7 +1,6 @@
 /** Fields: byte strings joined by NUL (docs/spec/worker-protocol.md §1). */
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("latin1");
 
 /** Joins header pairs. Names must be in lower case; nothing may hold NUL, CR or LF: such a pair throws a RangeError. */
 export function joinPairs(pairs: readonly (readonly [string, string])[]): Uint8Array {
@@ -16,7 +15,8 @@ export function joinPairs(pairs: readonly (readonly [string, string])[]): Uint8A
 /** The pairs of a block, as latin-1 text. For slow paths and tests. */
 export function splitPairs(block: Uint8Array): [string, string][] {
   if (block.length === 0) return [];
-  const flat = decoder.decode(block).split("\0");
+  // Not a TextDecoder: its "latin1" is windows-1252, which has other characters from 0x80 to 0x9F.
+  const flat = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1").split("\0");
   if (flat.length % 2 !== 0) throw new RangeError("an odd number of header fields");
   const pairs: [string, string][] = [];
   for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i]!, flat[i + 1]!]);
