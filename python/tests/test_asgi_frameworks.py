@@ -161,14 +161,20 @@ def test_plain_functions_get_as_many_threads_as_there_are_slots(platform: Platfo
 def test_starlette_without_lifespan_state(platform: Platform) -> None:
     pytest.importorskip("starlette")
     source = """
+    import asyncio
     from starlette.applications import Starlette
     from starlette.responses import JSONResponse
     from starlette.routing import Mount, Route
     async def show(request):
         return JSONResponse({"path": request.url.path, "root": request.scope["root_path"], "route": request.path_params["name"]})
-    site = Starlette(routes=[Mount("/sub", routes=[Route("/show/{name}", show)])])
+    async def disconnected(request):
+        while not await request.is_disconnected():
+            await asyncio.sleep(0.001)
+        print("disconnected was seen", flush=True)
+        return JSONResponse("too late")
+    site = Starlette(routes=[Route("/disconnected", disconnected), Mount("/sub", routes=[Route("/show/{name}", show)])])
     """
-    instance = platform.start("main.py", source, root_path="/api")
+    instance = platform.start("main.py", source, root_path="/api", logs=True)
     with instance.connect() as gateway:
         for target in ("/sub/show/x", "/api/sub/show/x"):
             assert gateway.get(target).json() == {"path": "/api/sub/show/x", "root": "/api/sub", "route": "x"}
