@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { closePayload, isSendableCode, parseClose } from "./close.ts";
-import { CloseCode, Found, FrameDecoder, firstByte, frame, Opcode, unmask } from "./frame.ts";
+import { CloseCode, Found, FrameDecoder, Opcode } from "./frame.ts";
+import { firstByte, frame } from "./frame-writer.ts";
+import { unmask } from "./mask.ts";
 import { masked } from "./testing/raw-client.ts";
 import { Utf8Validator } from "./utf8.ts";
 

@@ -1,5 +1,7 @@
+import { unmask } from "./mask.ts";
+
 /**
- * The WebSocket framing layer (RFC 6455 §5), pure: bytes in, pieces of frames out, and the other way round.
+ * The WebSocket framing layer (RFC 6455 §5), pure: bytes in, pieces of frames out. frame-writer.ts is the other way round.
  *
  * The decoder holds no payload of its own. It hands out views of the chunks it was given, unmasked in place, and
  * checks every rule that a header can break before it looks at the first payload byte.
@@ -46,7 +48,8 @@ export const Found = {
 export type Found = (typeof Found)[keyof typeof Found];
 
 const EMPTY = new Uint8Array(0);
-const CONTROL_LIMIT = 125;
+/** Longest payload of a control frame, and of a frame whose length stands in its second byte. */
+export const CONTROL_LIMIT = 125;
 
 /** Incremental decoder of the frames that a client sends. */
 export class FrameDecoder {
@@ -280,74 +283,5 @@ export class FrameDecoder {
     this.#input = EMPTY;
     this.#position = 0;
     return false;
-  }
-}
-
-const WORDS_FROM = 64;
-const maskBytes = new Uint8Array(4);
-const maskWord = new Uint32Array(maskBytes.buffer);
-
-/** Removes the mask that stands at `at` in `mask` from `bytes`, whose first byte is masked with key byte `phase`. */
-export function unmask(bytes: Uint8Array, mask: Uint8Array, at: number, phase: number): void {
-  const length = bytes.length;
-  let index = 0;
-  if (length >= WORDS_FROM) {
-    const lead = (4 - (bytes.byteOffset & 3)) & 3;
-    for (; index < lead; index++) bytes[index] = bytes[index]! ^ mask[at + ((phase + index) & 3)]!;
-    for (let k = 0; k < 4; k++) maskBytes[k] = mask[at + ((phase + index + k) & 3)]!;
-    const word = maskWord[0]!;
-    const count = (length - index) >>> 2;
-    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + index, count);
-    for (let k = 0; k < count; k++) words[k] = words[k]! ^ word;
-    index += count * 4;
-  }
-  for (; index < length; index++) bytes[index] = bytes[index]! ^ mask[at + ((phase + index) & 3)]!;
-}
-
-/** First byte of a frame's head. */
-export function firstByte(opcode: number, fin: boolean, rsv1: boolean): number {
-  return (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0) | opcode;
-}
-
-/** The head of a frame that a server sends: never masked. */
-export function frameHead(first: number, length: number): Uint8Array {
-  const head = new Uint8Array(headSize(length));
-  writeHead(head, first, length);
-  return head;
-}
-
-/** A whole frame that a server sends. */
-export function frame(first: number, payload: Uint8Array): Uint8Array {
-  const size = headSize(payload.length);
-  const out = new Uint8Array(size + payload.length);
-  writeHead(out, first, payload.length);
-  out.set(payload, size);
-  return out;
-}
-
-/** A whole control frame. */
-export function controlFrame(opcode: number, payload: Uint8Array): Uint8Array {
-  return frame(firstByte(opcode, true, false), payload);
-}
-
-function headSize(length: number): number {
-  return length <= CONTROL_LIMIT ? 2 : length <= 0xffff ? 4 : 10;
-}
-
-function writeHead(out: Uint8Array, first: number, length: number): void {
-  out[0] = first;
-  if (length <= CONTROL_LIMIT) {
-    out[1] = length;
-  } else if (length <= 0xffff) {
-    out[1] = 126;
-    out[2] = length >>> 8;
-    out[3] = length;
-  } else {
-    out[1] = 127;
-    let rest = length;
-    for (let at = 9; at >= 2; at--) {
-      out[at] = rest % 256;
-      rest = Math.floor(rest / 256);
-    }
   }
 }

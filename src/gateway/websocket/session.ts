@@ -4,17 +4,10 @@ import type { Ticked, Ticker } from "../ticker.ts";
 import type { Transport, TransportUser } from "../transport.ts";
 import { closePayload, parseClose } from "./close.ts";
 import { type DeflateParams, MessageDeflater } from "./deflate.ts";
-import {
-  CloseCode,
-  controlFrame,
-  Found,
-  FrameDecoder,
-  firstByte,
-  frame,
-  frameHead,
-  Opcode,
-} from "./frame.ts";
+import { CloseCode, Found, FrameDecoder, Opcode } from "./frame.ts";
+import { controlFrame, firstByte, frame, frameHead } from "./frame-writer.ts";
 import { Inbox } from "./inbox.ts";
+import { PingWatch } from "./ping-watch.ts";
 
 export interface WebSocketOptions {
   readonly transport: Transport;
@@ -33,6 +26,8 @@ const COMPRESS_FROM = 256;
 const COPY_UP_TO = 16 * 1024;
 /** With more than this unsent, pongs wait: a client that pings and does not read must not fill our memory. */
 const PONG_BACKLOG = 64 * 1024;
+
+const PING_PAYLOAD = Uint8Array.of(0x68, 0x72);
 
 type State = "open" | "closing" | "closed";
 
@@ -54,7 +49,6 @@ type State = "open" | "closing" | "closed";
 export class WebSocketSession implements TransportUser, Ticked {
   readonly #transport: Transport;
   readonly #exchange: ExchangeSide;
-  readonly #settings: WebSocketSettings;
   readonly #decoder: FrameDecoder;
   readonly #inbox: Inbox;
   readonly #deflater: MessageDeflater | null;
@@ -67,23 +61,19 @@ export class WebSocketSession implements TransportUser, Ticked {
   #sendingMessage = false;
   #sendingCompressed = false;
   #pendingPong: Uint8Array | null = null;
-  #aliveAt: number;
-  #pingAt: number;
-  #pingWaits = false;
+  readonly #pings: PingWatch;
   #closeAt = 0;
 
   constructor(options: WebSocketOptions) {
     const { settings, deflate } = options;
     this.#transport = options.transport;
     this.#exchange = options.exchange;
-    this.#settings = settings;
     this.#decoder = new FrameDecoder(settings.maxMessage, deflate !== null);
     this.#inbox = new Inbox(settings.maxMessage, deflate);
     this.#deflater = deflate === null ? null : new MessageDeflater(deflate);
     this.#ticker = options.ticker;
     this.#ticker.join(this);
-    this.#aliveAt = this.#ticker.now;
-    this.#pingAt = this.#ticker.now;
+    this.#pings = new PingWatch(settings.pingIntervalMs, settings.pingTimeoutMs, this.#ticker.now);
   }
 
   get state(): State {
@@ -94,19 +84,19 @@ export class WebSocketSession implements TransportUser, Ticked {
 
   data(chunk: Uint8Array): void {
     if (this.#state === "closed") return;
-    this.#aliveAt = this.#ticker.now;
+    this.#pings.alive(this.#ticker.now);
     this.#decoder.push(chunk);
     this.#pump();
   }
 
   sent(counted: number): void {
     if (this.#state === "closed") return;
-    this.#aliveAt = this.#ticker.now;
+    this.#pings.alive(this.#ticker.now);
     if (counted > 0) this.#exchange.sent(counted);
   }
 
   drained(): void {
-    this.#aliveAt = this.#ticker.now;
+    this.#pings.alive(this.#ticker.now);
     const payload = this.#pendingPong;
     if (payload === null || this.#state === "closed") return;
     this.#pendingPong = null;
@@ -184,22 +174,13 @@ export class WebSocketSession implements TransportUser, Ticked {
       this.#transport.destroy(false);
       return;
     }
-    const { pingIntervalMs, pingTimeoutMs } = this.#settings;
-    if (pingIntervalMs === 0 || this.#state === "closed") return;
-    if (this.#paused) {
-      // We are the ones who do not read: the client's pong may be waiting for us.
-      this.#pingAt = now;
-      this.#pingWaits = false;
-    } else if (
-      this.#pingWaits &&
-      pingTimeoutMs > 0 &&
-      now - Math.max(this.#pingAt, this.#aliveAt) >= pingTimeoutMs
-    ) {
+    if (this.#state === "closed") return;
+    if (this.#paused) this.#pings.deaf(now);
+    const advice = this.#pings.look(now);
+    if (advice === "ping") {
+      this.#transport.write(controlFrame(Opcode.PING, PING_PAYLOAD), 0);
+    } else if (advice === "give-up") {
       this.#fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout", CloseCode.ABNORMAL);
-    } else if (now - this.#pingAt >= pingIntervalMs && !(this.#pingWaits && pingTimeoutMs > 0)) {
-      this.#pingAt = now;
-      this.#pingWaits = true;
-      this.#transport.write(controlFrame(Opcode.PING, Uint8Array.of(0x68, 0x72)), 0);
     }
   }
 
@@ -271,7 +252,7 @@ export class WebSocketSession implements TransportUser, Ticked {
 
   #control(opcode: number, payload: Uint8Array): void {
     if (opcode === Opcode.PONG) {
-      this.#pingWaits = false;
+      this.#pings.pong();
     } else if (opcode === Opcode.PING) {
       if (this.#state !== "open") return;
       if (this.#transport.queued > PONG_BACKLOG) this.#pendingPong = payload;
