@@ -2,20 +2,14 @@
 
 One thread, the leader, waits for the gateways and reads; the others run the app or are parked. There is no thread that only
 reads, because to hand each request from one thread to another costs more than many an app call. What happens when the leader
-has read requests depends on the app:
-
-    inline ──── a call takes longer than a tick, or waits ────▶ eager
-       ▲                                                          │
-       └───────────── after 16 to 1024 calls ─────────────────────┘
+has read requests depends on the app (wsgi_pace.py decides):
 
 * eager: the leader wakes a follower to lead on, and runs a request itself; each further one is taken by the next thread.
 * inline: the leader keeps the lead, runs what it has read one after another, and sends the responses together: no switch
   between threads at all. With one interpreter lock nothing is lost by it as long as calls compute and do not wait. A watchman
-  looks every tick; when the call of the last look is still running, it has another thread lead, so that one call holds up
-  others for two ticks at the most. What makes the app wait (its input, credit, the socket) gives the lead away at once.
-
-After each slow call the number of eager calls before the next try doubles; after a good run it falls back. Free-threaded
-builds run calls side by side, so there the crew stays eager.
+  looks every tick; when a call is found waiting, it has another thread lead, so that it holds up others for some ticks at the
+  most; one that computes keeps the lead for longer, for others could not run anyway. What makes the app wait and is ours to
+  know (its input, credit, the socket) gives the lead away at once.
 """
 
 from __future__ import annotations
@@ -31,12 +25,11 @@ from .wsgi_connection import Connection
 from .wsgi_crew import Crew, Reports
 from .wsgi_environ import EnvironMaker
 from .wsgi_exchange import App
+from .wsgi_pace import Pace, Worker, busy_time
 
-_TICK = 0.002
-_LINGER = 0.0005
-_LEAST_EAGER = 16
-_MOST_EAGER = 1024
-_GOOD_RUN = 4096
+_TICK = 0.001
+_LINGER = 500_000
+_MOST_LOOKS = 20
 
 
 class ThreadCrew(Crew):
@@ -45,19 +38,16 @@ class ThreadCrew(Crew):
     def __init__(self, app: App, maker: EnvironMaker, marks: Marks, slots: int, reports: Reports) -> None:
         super().__init__(app, maker, marks, slots, reports)
         self._can_inline = getattr(sys, "_is_gil_enabled", lambda: True)()
+        self._pace = Pace(self._can_inline)
         # Guarded by the lock
         self._leader = 0
         self._idle: list[threading.Lock] = []
-        self._inline = self._can_inline
-        self._running = False
-        """The leader runs an app call."""
-        self._calm = 0
-        self._eager_left = 0
-        self._penalty = _LEAST_EAGER
+        self._running: Worker | None = None
+        """The leader, while it runs an app call."""
         self._watch_slot = threading.Lock()
         self._watch_slot.acquire()
         self._watch_parked = False
-        self._held = 0.0
+        self._held = 0
 
     def start(self, listener: socket.socket, window: int, shares_files: bool) -> None:
         """Accept and serve from now on."""
@@ -80,7 +70,7 @@ class ThreadCrew(Crew):
         if self._leader != threading.get_ident():
             return
         with self.lock:
-            wake = self._give_lead()
+            wake = self._give_lead(waits=True)
         if wake is not None:
             wake.release()
         self._flush()
@@ -89,13 +79,14 @@ class ThreadCrew(Crew):
 
     def _work(self) -> None:
         me = threading.get_ident()
+        thread = (me, threading.get_native_id())
         lock = self.lock
         slot = threading.Lock()
         slot.acquire()
         lock.acquire()
         while True:
             if self._ready and self.busy < self._slots:
-                self._serve(me)
+                self._serve(thread)
             elif self._leader == me or not self._leader:
                 self._leader = me
                 lock.release()
@@ -107,10 +98,11 @@ class ThreadCrew(Crew):
                 slot.acquire()
                 lock.acquire()
 
-    def _serve(self, me: int) -> None:
+    def _serve(self, thread: Worker) -> None:
         """Run the oldest request. Called and left with the lock held."""
-        lock = self.lock
-        if self._leader == me and not self._inline:
+        lock, pace = self.lock, self._pace
+        me = thread[0]
+        if self._leader == me and not pace.inline:
             self._leader = 0
         exchange = self._next()
         inline = self._leader == me
@@ -118,16 +110,17 @@ class ThreadCrew(Crew):
         if not inline:
             wake = self._helper()
         else:
-            self._running = True
+            pace.start(thread)
+            self._running = thread
             if self._watch_parked:
                 self._watch_parked = False
                 wake = self._watch_slot
         lock.release()
         if wake is not None:
             wake.release()
-        began = time.perf_counter()
+        began = time.perf_counter_ns()
         self._call(exchange)
-        now = time.perf_counter()
+        now = time.perf_counter_ns()
         if self._leader == me and self._ready:
             if not self._held:
                 self._held = now
@@ -138,41 +131,25 @@ class ThreadCrew(Crew):
             self._flush()
         lock.acquire()
         report = self._finished(exchange)
-        self._judge(inline, self._leader == me, now - began)
+        if inline and self._leader == me:
+            self._running = None
+            pace.inline_call(now - began)
+        elif not inline:
+            pace.eager_call()
         if report:
             lock.release()
             exchange.connection.flush()
             self._report(exchange.connection)
             lock.acquire()
 
-    def _judge(self, inline: bool, leads: bool, took: float) -> None:
-        """Learn from one call. Called with the lock held."""
-        if inline and leads:
-            self._running = False
-            if took > _TICK:
-                self._be_eager()
-            else:
-                self._calm += 1
-                if self._calm >= _GOOD_RUN:
-                    self._calm = 0
-                    self._penalty = max(_LEAST_EAGER, self._penalty // 2)
-        elif not self._inline and self._can_inline:
-            self._eager_left -= 1
-            if self._eager_left <= 0:
-                self._inline = True
-
-    def _be_eager(self) -> None:
-        self._inline = False
-        self._calm = 0
-        self._eager_left = self._penalty
-        self._penalty = min(_MOST_EAGER, self._penalty * 2)
-
-    def _give_lead(self) -> threading.Lock | None:
-        """Take the lead from the thread that has it. Called with the lock held; the result is to be released without it."""
+    def _give_lead(self, waits: bool) -> threading.Lock | None:
+        """Take the lead from the thread that has it. waits: because its app call waits. Called with the lock held; the result
+        is to be released without it."""
         self._leader = 0
         if self._running:
-            self._running = False
-            self._be_eager()
+            self._running = None
+            if waits:
+                self._pace.slow()
         return self._helper()
 
     def _helper(self) -> threading.Lock | None:
@@ -190,31 +167,44 @@ class ThreadCrew(Crew):
         threading.Thread(target=self._work, name=f"headrace-{self.threads}", daemon=True).start()
 
     def _flush(self) -> None:
-        self._held = 0.0
+        self._held = 0
         for connection in list(self.connections.values()):
             connection.flush()
 
     def _watch(self) -> None:
-        """The watchman's life. It looks only while there are requests."""
-        lock, last = self.lock, -1
+        """The watchman's life. It looks only while calls are run inline."""
+        lock = self.lock
+        begun = looks = base = 0
+        since = 0
         while True:
             time.sleep(_TICK)
-            wake: threading.Lock | None = None
             with lock:
-                begun = self.begun
-                parks = begun == last and not self._running
-                stuck = begun == last and self._running
-                if parks:
+                running, last, begun = self._running, begun, self.begun
+                if (not running and begun == last) or not self._pace.inline:
                     self._watch_parked = True
-                elif stuck:
-                    wake = self._give_lead()
-            if wake is not None:
-                wake.release()
-            if stuck:
-                self._flush()
-            last = begun
-            if parks:
+                parked = self._watch_parked
+            if parked:
                 self._watch_slot.acquire()
+                continue
+            if not running or begun != last:
+                looks = 0
+                continue
+            looks += 1
+            now, busy = time.perf_counter_ns(), busy_time(running)
+            waits = looks > 1 and (now - since) > 2 * (busy - base)
+            since, base = now, busy
+            if waits or looks >= _MOST_LOOKS:
+                self._relieve(begun, waits)
+
+    def _relieve(self, begun: int, waits: bool) -> None:
+        """Have another thread lead, if the same call still runs."""
+        wake: threading.Lock | None = None
+        with self.lock:
+            if self._running and self.begun == begun:
+                wake = self._give_lead(waits)
+        if wake is not None:
+            wake.release()
+        self._flush()
 
     # Leading
 
