@@ -25,16 +25,26 @@ export function markDirty(item: Flushable): void {
   }
 }
 
-/** Flushes everything marked, including what is marked meanwhile. A nested call does nothing: the outer one goes on. */
+/**
+ * Flushes everything marked, including what is marked meanwhile. A nested call does nothing: the outer one goes on.
+ * What a flush throws is thrown again at the end, so that it cannot keep the others from being flushed.
+ */
 export function flushAll(): void {
-  if (flushing) return;
+  if (flushing || dirty.length === 0) return;
   flushing = true;
-  try {
-    for (let at = 0; at < dirty.length; at++) dirty[at]!.flush();
-  } finally {
-    dirty.length = 0;
-    flushing = false;
+  let failed = false;
+  let failure: unknown;
+  for (let at = 0; at < dirty.length; at++) {
+    try {
+      dirty[at]!.flush();
+    } catch (error) {
+      failure = failed ? failure : error;
+      failed = true;
+    }
   }
+  dirty.length = 0;
+  flushing = false;
+  if (failed) throw failure;
 }
 
 function flushScheduled(): void {

@@ -330,6 +330,7 @@ describe("files", () => {
       expect(response.slice(response.indexOf("\r\n\r\n") + 4) === content.toString("latin1")).toBe(true);
     }
     await running.until("finish", () => running.requests[1]!.finishedBytes > 3_000_000);
+    expect(running.requests.map((request) => request.sentBytes)).toEqual([0, 0]);
   });
 
   test("an empty file, and HEAD", async () => {

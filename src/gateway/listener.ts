@@ -4,9 +4,8 @@ import type { LogSink } from "../model/log.ts";
 import type { Accept, Refusal, RequestHead } from "./client.ts";
 import { connectionLimit } from "./file-limit.ts";
 import { flushAll } from "./flush.ts";
-import { Connection, type Shared } from "./http1/connection.ts";
-import { HeadParser } from "./http1/parser.ts";
-import { ResponseWriter } from "./http1/response.ts";
+import { Connection } from "./http1/connection.ts";
+import { type Shared, shareHttp1 } from "./http1/shared.ts";
 import { attachHttp2, type Http2Options } from "./http2/front.ts";
 import { removeStaleSocket, toListenError } from "./listen-error.ts";
 import type { GatewaySettings } from "./settings.ts";
@@ -75,17 +74,14 @@ export class Listener {
       tickInterval([http.headerTimeoutMs, http.bodyTimeoutMs, http.sendTimeoutMs, http.idleTimeoutMs]),
     );
     this.local = { uds: settings.uds, secure: settings.tlsCert !== "" };
-    this.shared = {
-      settings,
-      parser: new HeadParser(http, settings.http2),
-      writer: new ResponseWriter(),
+    this.shared = shareHttp1(settings, {
       ticker: this.ticker,
       accept: options.accept,
       refused: options.refused,
       badResponse: (exchange) => this.badResponse(exchange.head, exchange.status),
       preface: (transport, bytes) => this.toHttp2(transport, bytes),
       left: (connection) => this.fronts.delete(connection),
-    };
+    });
     this.http2 = {
       limits: http,
       websocket: settings.websocket,
@@ -174,10 +170,7 @@ export class Listener {
         this.closed(socket.data, error !== undefined);
         flushAll();
       },
-      error: (_socket, error) =>
-        this.log("error", "http.internal_error", "A connection failed.", {
-          error: String(error.stack ?? error),
-        }),
+      error: (socket, error) => this.failed(socket.data, error),
     };
   }
 
@@ -242,6 +235,16 @@ export class Listener {
       target: Buffer.from(head.target).toString("latin1"),
       status,
     });
+  }
+
+  /** TLS went wrong, or a handler threw: then its connection is in a state that nobody knows. */
+  private failed(transport: SocketTransport | undefined, error: Error): void {
+    if ((error as { code?: string }).code === "EPROTO" || String(error.message).includes("SSL")) return;
+    this.log("error", "http.internal_error", "A connection failed and was cut.", {
+      error: String(error.stack ?? error),
+    });
+    transport?.destroy(true);
+    flushAll();
   }
 
   private full(): void {

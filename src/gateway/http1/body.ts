@@ -37,7 +37,7 @@ export class Body {
     limits: HttpLimits,
   ) {
     this.decoder = length < 0 ? new ChunkedDecoder(limits.headerBytes) : null;
-    this.limit = limits.bodyBytes > 0 ? limits.bodyBytes : Number.POSITIVE_INFINITY;
+    this.limit = limits.bodyBytes;
   }
 
   /** Bytes that have not come yet, as far as the head told; 0 when chunked. */

@@ -17,21 +17,19 @@
  * The next request is looked at when the socket has taken the whole response before it; until then what the client sends
  * stays in {@link Input}, and above {@link UNREAD} bytes the socket is not read.
  */
-import type { Accept, Fields, GoneReason, Refusal } from "../client.ts";
-import type { GatewaySettings } from "../settings.ts";
-import type { Ticked, Ticker } from "../ticker.ts";
+import type { Fields, GoneReason } from "../client.ts";
+import type { Ticked } from "../ticker.ts";
 import type { Transport, TransportUser } from "../transport.ts";
 import { type Handshake, negotiate, upgradeResponse } from "../websocket/handshake.ts";
 import { WebSocketSession } from "../websocket/session.ts";
-import { Body, Read } from "./body.ts";
+import { Read } from "./body.ts";
 import { type HttpError, HttpErrors } from "./errors.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
-import { HeadBuffer } from "./head-buffer.ts";
-import { Input } from "./input.ts";
-import type { HeadParser } from "./parser.ts";
 import { errorResponse } from "./refusal.ts";
 import { Parsed } from "./request-line.ts";
+import { RequestReader } from "./request-reader.ts";
 import type { ResponseWriter } from "./response.ts";
+import type { Shared } from "./shared.ts";
 import { assertEdge, Phase, State } from "./states.ts";
 import { probe, TimeLimits } from "./time-limits.ts";
 
@@ -40,32 +38,14 @@ const UNREAD = 64 * 1024;
 /** Longest target that a refusal carries into the log. */
 const LOGGED_TARGET = 2048;
 
-/** What the connections of one listener share. */
-export interface Shared {
-  readonly settings: GatewaySettings;
-  readonly parser: HeadParser;
-  readonly writer: ResponseWriter;
-  readonly ticker: Ticker;
-  readonly accept: Accept;
-  refused(refusal: Refusal): void;
-  /** A response of the app could not be sent as HTTP. */
-  badResponse(exchange: Exchange): void;
-  /** The connection turned out to be HTTP/2; `bytes` are what it has sent. Takes the transport over. */
-  preface(transport: Transport, bytes: Uint8Array): void;
-  /** The connection is closed, or not this front's any more. */
-  left(connection: Connection): void;
-}
-
 /** See the head of this file. */
 export class Connection implements TransportUser, ExchangeOwner, Ticked {
   state: number = State.IDLE;
   readonly writer: ResponseWriter;
   exchange: Exchange | null = null;
-  body: Body | null = null;
   /** The client has sent FIN. */
   clientEnded = false;
-  readonly input = new Input();
-  private partial: HeadBuffer | null = null;
+  private readonly reader: RequestReader;
   private session: WebSocketSession | null = null;
   private handshake: Handshake | null = null;
   private first = true;
@@ -75,21 +55,22 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   /** `100 Continue` is still to be sent before the body is asked for. */
   private continueDue = false;
   private closeAfterResponse = false;
-  private readonly limits: TimeLimits;
+  private readonly clocks: TimeLimits;
 
   constructor(
     private readonly shared: Shared,
     readonly transport: Transport,
   ) {
     this.writer = shared.writer;
-    this.limits = new TimeLimits(shared.settings.http, shared.ticker);
-    shared.ticker.join(this);
+    this.reader = new RequestReader(shared.parser, shared.limits);
+    this.clocks = new TimeLimits(shared.limits, shared.ports.ticker);
+    shared.ports.ticker.join(this);
   }
 
   private enter(state: number): void {
     assertEdge(this.state, state);
     this.state = state;
-    this.limits.restart();
+    this.clocks.restart();
   }
 
   // What the transport reports.
@@ -100,8 +81,8 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
       return;
     }
     if (this.state >= State.CLOSING) return;
-    this.limits.progress();
-    this.input.push(chunk);
+    this.clocks.progress();
+    this.reader.input.push(chunk);
     this.advance();
   }
 
@@ -123,7 +104,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
 
   ended(): void {
     this.clientEnded = true;
-    this.limits.clientEnded();
+    this.clocks.clientEnded();
     if (this.session !== null) {
       this.session.ended();
       return;
@@ -134,12 +115,11 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   closed(reset: boolean): void {
     if (this.state === State.CLOSED) return;
     this.enter(State.CLOSED);
-    this.shared.ticker.leave(this);
-    this.input.clear();
-    this.partial = null;
+    this.shared.ports.ticker.leave(this);
+    this.reader.clear();
     this.session?.closed(reset);
     this.endExchange(reset ? "reset" : "closed");
-    this.shared.left(this);
+    this.shared.ports.left(this);
   }
 
   /** The client is gone. A WebSocket tells the pipeline itself. */
@@ -158,9 +138,9 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
       return;
     }
     if (this.state !== State.BODY) return;
-    this.limits.progress();
+    this.clocks.progress();
     // Whoever sends a body unasked need not be asked.
-    if (this.input.length > 0) this.continueDue = false;
+    if (this.reader.input.length > 0) this.continueDue = false;
     if (this.continueDue && exchange.answerable) {
       this.continueDue = false;
       exchange.write(CONTINUE, 0);
@@ -170,9 +150,10 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
 
   closesAfter(_exchange: Exchange): boolean {
     if (this.draining) return true;
-    if (this.state !== State.BODY || this.body === null) return false;
+    const { body } = this.reader;
+    if (this.state !== State.BODY || body === null) return false;
     // Whether a client that was not told to continue will send its body is anybody's guess.
-    return this.continueDue || this.body.left > this.shared.settings.http.discardBytes;
+    return this.continueDue || body.left > this.shared.limits.discardBytes;
   }
 
   responded(_exchange: Exchange, close: boolean): void {
@@ -180,7 +161,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   }
 
   unsendable(exchange: Exchange): void {
-    this.shared.badResponse(exchange);
+    this.shared.ports.badResponse(exchange);
     exchange.leave("protocol-error");
     this.answerError(HttpErrors.response, exchange.head.method);
   }
@@ -199,13 +180,13 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     exchange.enter(Phase.UPGRADED);
     exchange.write(upgradeResponse(handshake, subprotocol, fields), 0);
     this.enter(State.UPGRADED);
-    const { settings, ticker } = this.shared;
+    const { settings, ports } = this.shared;
     this.session = new WebSocketSession({
       transport: this.transport,
       exchange: exchange.side!,
       settings: settings.websocket,
       deflate: handshake.deflate,
-      ticker,
+      ticker: ports.ticker,
     });
     this.handshake = null;
     this.wantBody(exchange);
@@ -236,18 +217,18 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   }
 
   tick(now: number): void {
-    if (this.limits.sendingStalled(this.transport, now)) {
+    if (this.clocks.sendingStalled(this.transport, now)) {
       this.endExchange("slow-read");
       this.cut();
       return;
     }
     if (this.state === State.ANSWERING) {
       if (this.clientEnded && this.exchange !== null) this.lookForClient(this.exchange, now);
-    } else if (this.limits.over(this.state, this.exchange, now)) this.timedOut();
+    } else if (this.clocks.over(this.state, this.exchange, now)) this.timedOut();
   }
 
   private lookForClient(exchange: Exchange, now: number): void {
-    const verdict = probe(exchange, this.limits, now);
+    const verdict = probe(exchange, this.clocks, now);
     if (verdict === "ask") exchange.write(CONTINUE, 0);
     else if (verdict === "gone") {
       exchange.leave("closed");
@@ -258,7 +239,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   private timedOut(): void {
     if (this.state === State.BODY) this.fail(HttpErrors.bodyTimeout, "slow-body");
     // An empty line that was left over is no request.
-    else if (this.state === State.HEAD && this.partial !== null && this.partial.content.length > 2) {
+    else if (this.state === State.HEAD && this.reader.partialBytes > 2) {
       this.refuse(HttpErrors.headerTimeout);
     } else this.close();
   }
@@ -275,7 +256,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     }
     this.advancing = false;
     if (this.clientEnded) this.inputEnded();
-    const pause = this.state < State.UPGRADED && this.input.length > UNREAD;
+    const pause = this.state < State.UPGRADED && this.reader.input.length > UNREAD;
     if (pause !== this.paused) {
       this.paused = pause;
       if (pause) this.transport.pause();
@@ -288,50 +269,32 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     switch (this.state) {
       case State.IDLE:
       case State.HEAD:
-        return this.input.ready() && this.readHead();
+        return this.reader.input.ready() && this.readHead();
       case State.BODY:
-        return this.input.ready() && this.readBody();
+        return this.reader.input.ready() && this.readBody();
       case State.DISCARDING:
-        return this.input.ready() && this.discardBody();
+        return this.reader.input.ready() && this.discardBody();
       case State.ANSWERING:
         return this.checkEarly();
       default:
-        this.input.clear();
+        this.reader.input.clear();
         return false;
     }
   }
 
   private readHead(): boolean {
-    const { input } = this;
-    const { parser } = this.shared;
-    if (this.partial !== null) {
-      this.partial.append(input.at === 0 ? input.chunk : input.chunk.subarray(input.at));
-      if (!this.partial.due) {
-        input.replace(NOTHING, 0);
-        return true;
-      }
-      input.replace(this.partial.content, 0);
-    }
-    const { chunk, at } = input;
-    switch (parser.parse(chunk, at, chunk.length)) {
+    switch (this.reader.readHead()) {
       case Parsed.INCOMPLETE:
-        if (this.partial === null) {
-          this.partial = new HeadBuffer();
-          this.partial.append(chunk.subarray(at));
-          this.enter(State.HEAD);
-        }
-        input.replace(NOTHING, 0);
+        if (this.state === State.IDLE) this.enter(State.HEAD);
         return true;
       case Parsed.REFUSED:
-        this.refuse(parser.error);
+        this.refuse(this.shared.parser.error);
         return false;
       case Parsed.PREFACE:
-        this.toHttp2(chunk.subarray(at));
+        this.toHttp2();
         return false;
       default:
-        this.partial = null;
         this.first = false;
-        input.at = parser.end;
         this.begin();
         return true;
     }
@@ -339,7 +302,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
 
   /** The head is complete and valid: the pipeline gets it. */
   private begin(): void {
-    const { parser, settings } = this.shared;
+    const { parser, settings, ports } = this.shared;
     const head = parser.head!;
     if (head.websocket) {
       this.handshake = negotiate(head.fields, settings.websocket);
@@ -350,25 +313,19 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     }
     const exchange = new Exchange(this, head, parser.keepAlive);
     this.exchange = exchange;
-    if (head.bodyLength === 0) {
-      this.body = null;
-      this.continueDue = false;
-      this.enter(State.ANSWERING);
-    } else {
-      this.body = new Body(head.bodyLength, settings.http);
-      this.continueDue = head.expectContinue;
-      this.enter(State.BODY);
-    }
-    exchange.bind(this.shared.accept(head, exchange));
+    this.reader.expect(head.bodyLength);
+    this.continueDue = head.expectContinue;
+    this.enter(head.bodyLength === 0 ? State.ANSWERING : State.BODY);
+    exchange.bind(ports.accept(head, exchange));
   }
 
   private readBody(): boolean {
     const exchange = this.exchange!;
-    const body = this.body!;
+    const body = this.reader.body!;
     this.continueDue = false;
     if (exchange.granted === 0 || exchange.side === null) return false;
     const before = body.bytes;
-    const read = body.read(this.input, exchange.granted, this.takeBody);
+    const read = this.reader.readBody(exchange.granted, this.takeBody);
     exchange.granted -= body.bytes - before;
     if (this.state !== State.BODY) return true;
     if (read === Read.REFUSED) {
@@ -386,11 +343,11 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   };
 
   private discardBody(): boolean {
-    const body = this.body!;
+    const body = this.reader.body!;
     const before = body.bytes;
-    const read = body.read(this.input, Number.MAX_SAFE_INTEGER, DROP);
+    const read = this.reader.readBody(Number.MAX_SAFE_INTEGER, DROP);
     this.discarded += body.bytes - before;
-    const tooMuch = this.discarded > this.shared.settings.http.discardBytes;
+    const tooMuch = this.discarded > this.shared.limits.discardBytes;
     if (read === Read.REFUSED || tooMuch) this.close();
     else if (read === Read.END) this.enter(State.IDLE);
     return true;
@@ -400,7 +357,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
 
   /** Between a WebSocket handshake and its answer the client has to wait (RFC 6455 §4.1). */
   private checkEarly(): boolean {
-    if (this.handshake !== null && this.exchange?.phase === Phase.WAITING && this.input.ready()) {
+    if (this.handshake !== null && this.exchange?.phase === Phase.WAITING && this.reader.input.ready()) {
       this.fail(HttpErrors.websocketEarly, "protocol-error");
     }
     return false;
@@ -409,19 +366,22 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   /** The client has sent FIN, and everything before it that can be used now has been. */
   private inputEnded(): void {
     if (this.state === State.HEAD) this.refuse(HttpErrors.truncated);
-    else if (this.state === State.BODY && this.input.length === 0) this.fail(HttpErrors.truncated, "closed");
+    else if (this.state === State.BODY && this.reader.input.length === 0)
+      this.fail(HttpErrors.truncated, "closed");
     else if (this.state === State.IDLE || this.state === State.DISCARDING) this.close();
   }
 
-  private toHttp2(bytes: Uint8Array): void {
+  private toHttp2(): void {
     if (!this.first) {
       this.refuse(HttpErrors.preface);
       return;
     }
+    const { chunk, at } = this.reader.input;
     this.enter(State.CLOSED);
-    this.shared.ticker.leave(this);
-    this.shared.left(this);
-    this.shared.preface(this.transport, bytes);
+    this.shared.ports.ticker.leave(this);
+    this.shared.ports.left(this);
+    this.shared.ports.preface(this.transport, chunk.subarray(at));
+    this.reader.clear();
   }
 
   // Ends.
@@ -442,11 +402,11 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   private refuse(error: HttpError): void {
     const { line } = this.shared.parser;
     const known = this.state === State.IDLE || error !== HttpErrors.headerTimeout;
-    const bytes = this.input.chunk.subarray(
+    const bytes = this.reader.input.chunk.subarray(
       line.targetStart,
       Math.min(line.targetEnd, line.targetStart + LOGGED_TARGET),
     );
-    this.shared.refused({
+    this.shared.ports.refused({
       status: error.status,
       code: error.code,
       peers: this.transport.peers,
@@ -483,8 +443,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   private close(): void {
     if (this.state >= State.CLOSING) return;
     this.exchange = null;
-    this.partial = null;
-    this.input.clear();
+    this.reader.clear();
     this.enter(State.CLOSING);
     this.transport.end();
   }
@@ -495,6 +454,5 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   }
 }
 
-const NOTHING = new Uint8Array(0);
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
 const DROP = (): void => undefined;

@@ -194,7 +194,8 @@ export class Exchange implements ClientSide, Flushable {
   /** Queues bytes of this exchange that are not part of its response, as interim responses are. */
   write(bytes: Uint8Array, counted: number): void {
     this.wire += bytes.length;
-    this.owner.transport.write(bytes, counted);
+    // The bytes of a file have never been the pipeline's to count.
+    this.owner.transport.write(bytes, this.sender === null ? counted : 0);
   }
 
   private over(): void {
@@ -247,7 +248,7 @@ export class Exchange implements ClientSide, Flushable {
 
   private moreBody(chunk: Uint8Array, end: boolean): void {
     if (this.framing === Framing.NONE) {
-      if (chunk.length > 0) this.side?.sent(chunk.length);
+      if (chunk.length > 0 && this.sender === null) this.side?.sent(chunk.length);
       if (end && this.phase === Phase.STREAMING) this.finishWith(NO_FIELDS, 0);
       return;
     }

@@ -23,6 +23,9 @@ const UPGRADE = ascii("upgrade");
 const WEBSOCKET = ascii("websocket");
 const TRAILERS = ascii("trailers");
 
+const FIRST_SIZE = 64 * 1024;
+const SLACK = 64;
+
 /** What becomes of a header that was taken in. */
 const KEEP = 0;
 const DROP = 1;
@@ -70,7 +73,7 @@ export class HeadParser {
   chunked = false;
   head: RequestHead | null = null;
 
-  private readonly out: Uint8Array;
+  private out = new Uint8Array(FIRST_SIZE);
   private outEnd = 0;
   private said = 0;
   private seen = 0;
@@ -91,8 +94,6 @@ export class HeadParser {
     http2: boolean,
   ) {
     this.line = new RequestLine(limits.requestLine, http2);
-    // Pairs are never longer than the headers they come from, but an absolute-form target adds a host.
-    this.out = new Uint8Array(limits.headerBytes + limits.requestLine + 64);
   }
 
   /** Parses `bytes[start..end)`. Returns a {@link Parsed}. */
@@ -105,6 +106,8 @@ export class HeadParser {
     this.keys = 0;
     this.versions = 0;
     this.upgradeEnd = 0;
+    // Pairs are never longer than the head they come from, but for the name of a host that stands in the target.
+    if (end - start + SLACK > this.out.length) this.grow(end - start + SLACK);
     const line = this.line.parse(bytes, start, end);
     if (line !== Parsed.COMPLETE) {
       this.error = this.line.error;
@@ -113,6 +116,12 @@ export class HeadParser {
     if (this.line.absolute) this.hostOfTarget(bytes);
     const fields = this.fields(bytes, this.line.end, end);
     return fields === Parsed.COMPLETE ? this.finish(bytes) : fields;
+  }
+
+  private grow(size: number): void {
+    const { requestLine, headerBytes } = this.limits;
+    const enough = Math.min(size, requestLine + headerBytes + SLACK);
+    if (enough > this.out.length) this.out = new Uint8Array(enough);
   }
 
   private refuse(error: HttpError): number {
@@ -294,8 +303,7 @@ export class HeadParser {
       if (!v11) return this.refuse(HttpErrors.codingVersion);
     }
     if (v11 && (said & Said.EXPECT_OTHER) !== 0) return this.refuse(HttpErrors.expectation);
-    if (this.limits.bodyBytes > 0 && this.length > this.limits.bodyBytes)
-      return this.refuse(HttpErrors.bodySize);
+    if (this.length > this.limits.bodyBytes) return this.refuse(HttpErrors.bodySize);
     this.keepAlive = (said & Said.CLOSE) === 0 && (v11 || (said & Said.KEEP_ALIVE) !== 0);
     const bodyLength = this.chunked ? -1 : this.length;
     let websocket = false;

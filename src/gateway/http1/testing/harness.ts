@@ -4,8 +4,7 @@ import { flushAll } from "../../flush.ts";
 import type { GatewaySettings, HttpLimits } from "../../settings.ts";
 import { Ticker } from "../../ticker.ts";
 import { Connection } from "../connection.ts";
-import { HeadParser } from "../parser.ts";
-import { ResponseWriter } from "../response.ts";
+import { shareHttp1 } from "../shared.ts";
 import { MemoryTransport } from "./memory-transport.ts";
 import { answerWhenComplete, bytes, Recorded } from "./recorder.ts";
 
@@ -66,13 +65,10 @@ export class Harness {
     private readonly react: (request: Recorded) => void = answerWhenComplete,
     http2 = false,
   ) {
-    const all = settings(http);
+    const all = settings(http, { http2 });
     this.ticker = new Ticker(1_000_000);
     this.connection = new Connection(
-      {
-        settings: all,
-        parser: new HeadParser(all.http, http2),
-        writer: new ResponseWriter(),
+      shareHttp1(all, {
         ticker: this.ticker,
         accept: (head, client) => {
           const request = new Recorded(head, client, this.react);
@@ -89,7 +85,7 @@ export class Harness {
           this.prefaced = rest;
         },
         left: () => undefined,
-      },
+      }),
       this.transport,
     );
     this.transport.user = this.connection;

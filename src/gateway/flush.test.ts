@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+import { type Flushable, flushAll, markDirty } from "./flush.ts";
+
+function item(log: string[], name: string, then?: () => void): Flushable {
+  return {
+    flush: () => {
+      log.push(name);
+      then?.();
+    },
+  };
+}
+
+test("flushes in order, and what is marked meanwhile in the same round", () => {
+  const log: string[] = [];
+  markDirty(item(log, "a", () => markDirty(item(log, "c", flushAll))));
+  markDirty(item(log, "b"));
+  flushAll();
+  expect(log).toEqual(["a", "b", "c"]);
+  flushAll();
+  expect(log).toHaveLength(3);
+});
+
+test("outside of an I/O callback a microtask flushes", async () => {
+  const log: string[] = [];
+  markDirty(item(log, "a"));
+  expect(log).toEqual([]);
+  await Promise.resolve();
+  expect(log).toEqual(["a"]);
+});
+
+test("one that throws does not keep the others from being flushed", () => {
+  const log: string[] = [];
+  const bad = (): never => {
+    throw new Error("bad");
+  };
+  markDirty(item(log, "a", bad));
+  markDirty(item(log, "b"));
+  expect(flushAll).toThrow("bad");
+  expect(log).toEqual(["a", "b"]);
+  markDirty(item(log, "c"));
+  flushAll();
+  expect(log).toEqual(["a", "b", "c"]);
+});
