@@ -12,7 +12,8 @@ import type { Transport, TransportUser } from "../transport.ts";
 import { type Handshake, negotiateExtended } from "../websocket/handshake.ts";
 import { HeadReader } from "./head.ts";
 import { TransportPipe } from "./pipe.ts";
-import { refuse, StreamClient, type StreamOwner } from "./stream.ts";
+import { refuse } from "./refusal.ts";
+import { StreamClient, type StreamOwner } from "./stream.ts";
 
 /** What the HTTP/2 connections of one listener share. */
 export interface Http2Options {
@@ -96,6 +97,8 @@ export class Http2Connection implements TransportUser, StreamOwner, Ticked {
         initialWindowSize: STREAM_WINDOW,
         maxHeaderListSize: headerBytes === 0 ? NO_LIMIT : headerBytes * HEADROOM,
       },
+      // What the app says twice is sent twice, as in HTTP/1.1.
+      strictSingleValueFields: false,
       maxHeaderListPairs: headerCount === 0 ? 0xffff : headerCount * HEADROOM,
     } as Parameters<typeof performServerHandshake>[1]);
     session.on("stream", (stream, _headers, flags, list) => {

@@ -34,6 +34,17 @@ describe("responses", () => {
     expect(rig.server.seen[0]).toMatchObject({ events: ["finished"], sentBytes: 4 });
   });
 
+  test("what an app says twice is sent twice", async () => {
+    const twice = ["content-type", "a/b", "etag", "x", "x-content-type-options", "nosniff", "location", "/a"];
+    const client = await rig.start({
+      app: answer(({ client }) => client.respond(200, pairs(...twice, ...twice, "te", "x"), true, false)),
+    });
+    client.send(request(1, get("/")));
+    expect(await client.outcome(1)).toBe("end");
+    expect(client.status(1)).toBe(200);
+    expect(rig.server.bad).toEqual([]);
+  });
+
   test("HEAD, 204 and 304 have no body", async () => {
     const statuses = [200, 204, 304];
     const client = await rig.start({

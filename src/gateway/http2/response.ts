@@ -15,6 +15,8 @@ const DROPPED: ReadonlySet<string> = new Set([
   "proxy-connection",
   "transfer-encoding",
   "upgrade",
+  "http2-settings",
+  "te",
 ]);
 /** Never in trailers (RFC 9110 §6.5.1), or at home in the head only. */
 const NO_TRAILER: ReadonlySet<string> = new Set([
@@ -23,7 +25,6 @@ const NO_TRAILER: ReadonlySet<string> = new Set([
   "content-encoding",
   "content-type",
   "host",
-  "te",
   "trailer",
 ]);
 

@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream, ServerStreamResponseOptions } from "node:http2";
 import type { ClientSide, ExchangeSide, Fields, GoneReason, Peers, RequestHead } from "../client.ts";
 import { type HttpError, HttpErrors } from "../http1/errors.ts";
 import { FileSender } from "../http1/file.ts";
@@ -6,8 +6,9 @@ import type { HttpLimits, WebSocketSettings } from "../settings.ts";
 import type { Ticker } from "../ticker.ts";
 import type { Handshake } from "../websocket/handshake.ts";
 import { WebSocketSession } from "../websocket/session.ts";
-import { BodyReader } from "./body.ts";
-import { refusalResponse } from "./refusal.ts";
+import { BodyReader } from "./body-reader.ts";
+import { BodyWriter } from "./body-writer.ts";
+import { refuse } from "./refusal.ts";
 import { acceptHead, interimHead, responseHead, trailerHeaders } from "./response.ts";
 import { StreamTransport } from "./stream-transport.ts";
 
@@ -36,8 +37,6 @@ const EDGES: Readonly<Record<StreamState, readonly StreamState[]>> = {
 };
 
 const EMPTY = new Uint8Array(0);
-/** A chunk goes to the runtime in pieces, so that `sent` follows the client more closely than a whole window. */
-const PIECE = 64 * 1024;
 
 /**
  * One request and its response on an HTTP/2 stream: the client's side as the pipeline sees it.
@@ -57,6 +56,7 @@ export class StreamClient implements ClientSide {
   readonly #head: RequestHead;
   readonly #handshake: Handshake | null;
   readonly #body: BodyReader;
+  readonly #writer: BodyWriter;
   #state: StreamState = "waiting";
   #exchange: ExchangeSide | null = null;
   #continueDue: boolean;
@@ -64,12 +64,7 @@ export class StreamClient implements ClientSide {
   #credit = 0;
   /** The response has no body whatever the pipeline sends. */
   #bodyless = false;
-  /** Bytes that the body still has to have when its length was told, else -1. */
-  #left = -1;
   #wire = 0;
-  /** Response bytes given and not taken. */
-  #unsent = 0;
-  #progressAt = 0;
   #trailers: Fields = EMPTY;
   #file: FileSender | null = null;
   #session: WebSocketSession | null = null;
@@ -83,6 +78,7 @@ export class StreamClient implements ClientSide {
     this.#head = head;
     this.#handshake = handshake;
     this.#continueDue = head.expectContinue;
+    this.#writer = new BodyWriter(stream, owner.ticker, (bytes) => owner.passed(this, bytes));
     this.#body = new BodyReader({
       stream,
       length: head.websocket ? -1 : head.bodyLength,
@@ -94,7 +90,7 @@ export class StreamClient implements ClientSide {
       },
     });
     stream.on("close", () => this.#closed());
-    stream.on("wantTrailers", () => stream.sendTrailers(trailerHeaders(this.#trailers)));
+    stream.on("wantTrailers", () => this.#sendTrailers());
   }
 
   get state(): StreamState {
@@ -135,12 +131,14 @@ export class StreamClient implements ClientSide {
       return;
     }
     this.#bodyless = end || this.#head.method === "HEAD" || status === 204 || status === 304;
-    this.#left = head.length;
+    this.#writer.expect(head.length);
     this.#wire = fields.length;
-    this.#enter("responding");
     const options = { endStream: this.#bodyless, waitForTrailers: trailers && !this.#bodyless };
-    // The runtime takes a flat list, which alone keeps order and duplicates; its types do not say so.
-    this.#stream.respond(head.list as never, options);
+    if (!this.#sendHead(head.list, options)) {
+      this.#unsendable(status);
+      return;
+    }
+    this.#enter("responding");
     if (end) this.#ended();
   }
 
@@ -151,14 +149,12 @@ export class StreamClient implements ClientSide {
       if (end) this.#ended();
       return;
     }
-    if (this.#left >= 0) {
-      this.#left -= chunk.length;
-      if (this.#left < 0 || (end && this.#left > 0)) {
-        this.#cut("protocol-error");
-        return;
-      }
+    if (!this.#writer.allows(chunk, end)) {
+      this.#cut("protocol-error");
+      return;
     }
-    this.#write(chunk, end);
+    this.#wire += chunk.length;
+    this.#writer.write(chunk, end);
     if (end) this.#ended();
   }
 
@@ -191,14 +187,13 @@ export class StreamClient implements ClientSide {
   acceptWebSocket(subprotocol: string, fields: Fields): void {
     if (this.#state !== "waiting" || this.#handshake === null || this.#stream.destroyed) return;
     const list = acceptHead(this.#handshake, subprotocol, fields);
-    if (list === null) {
+    if (list === null || !this.#sendHead(list, { endStream: false })) {
       this.#unsendable(200);
       return;
     }
     this.#enter("upgraded");
-    this.#stream.respond(list as never, { endStream: false });
     this.#transport = new StreamTransport(this.#stream, this.peers, {
-      given: (bytes) => this.#given(bytes),
+      given: (bytes) => this.#writer.given(bytes),
       passed: (bytes) => this.#owner.passed(this, bytes),
       now: () => this.#owner.ticker.now,
     });
@@ -225,8 +220,7 @@ export class StreamClient implements ClientSide {
 
   /** The socket has caught up with `bytes` of this stream. */
   taken(bytes: number): void {
-    this.#unsent -= bytes;
-    this.#progressAt = this.#owner.ticker.now;
+    this.#writer.taken(bytes);
     if (this.#transport !== null) {
       this.#transport.progress(bytes);
       return;
@@ -234,13 +228,13 @@ export class StreamClient implements ClientSide {
     if (this.#state !== "responding" && this.#state !== "ended") return;
     this.#exchange?.sent(bytes);
     if (this.#state === "responding") this.#file?.pull();
-    else if (this.#unsent === 0) this.#complete();
+    else if (this.#writer.unsent === 0) this.#complete();
   }
 
   /** Looks at the time limits. */
   tick(now: number): void {
     const { bodyTimeoutMs, sendTimeoutMs } = this.#owner.limits;
-    if (this.#unsent > 0 && sendTimeoutMs > 0 && now - this.#progressAt >= sendTimeoutMs) {
+    if (sendTimeoutMs > 0 && this.#writer.stalledFor(now) >= sendTimeoutMs) {
       this.#cut("slow-read");
     } else if (bodyTimeoutMs > 0 && this.#body.stalledFor(now) >= bodyTimeoutMs) {
       if (this.#state === "over") this.#body.stop();
@@ -275,34 +269,26 @@ export class StreamClient implements ClientSide {
 
   // Writing.
 
-  #write(chunk: Uint8Array, end: boolean): void {
-    this.#wire += chunk.length;
-    const { length } = chunk;
-    for (let at = 0; at + PIECE < length; at += PIECE) this.#piece(chunk.subarray(at, at + PIECE));
-    const rest = length > PIECE ? chunk.subarray(Math.floor((length - 1) / PIECE) * PIECE) : chunk;
-    if (!end) {
-      if (rest.length > 0) this.#piece(rest);
-      return;
+  #sendHead(list: string[], options: ServerStreamResponseOptions): boolean {
+    try {
+      // The runtime takes a flat list, which alone keeps order and duplicates; its types do not say so.
+      this.#stream.respond(list as never, options);
+      return true;
+    } catch {
+      // It has rules of its own for headers beyond those that were checked.
+      return false;
     }
-    this.#given(rest.length);
-    if (rest.length === 0) this.#stream.end();
-    else this.#stream.end(rest, () => this.#owner.passed(this, rest.length));
   }
 
-  #piece(piece: Uint8Array): void {
-    this.#given(piece.length);
-    this.#stream.write(piece, () => this.#owner.passed(this, piece.length));
-  }
-
-  #given(bytes: number): void {
-    if (this.#unsent === 0) this.#progressAt = this.#owner.ticker.now;
-    this.#unsent += bytes;
+  #sendTrailers(): void {
+    const { destroyed } = this.#stream;
+    if (!destroyed) this.#stream.sendTrailers(trailerHeaders(this.#trailers));
   }
 
   /** The whole response has been given to the runtime. */
   #ended(): void {
     this.#enter("ended");
-    if (this.#unsent === 0) this.#complete();
+    if (this.#writer.unsent === 0) this.#complete();
   }
 
   #complete(): void {
@@ -357,12 +343,4 @@ export class StreamClient implements ClientSide {
     if (!EDGES[this.#state].includes(next)) throw new Error(`stream: no edge from ${this.#state} to ${next}`);
     this.#state = next;
   }
-}
-
-/** Answers a request with an error. What it still sends is the caller's to drop. */
-export function refuse(stream: ServerHttp2Stream, error: HttpError, headOnly: boolean): void {
-  if (stream.destroyed || stream.headersSent) return;
-  const { list, body } = refusalResponse(error);
-  stream.respond(list as never, { endStream: headOnly });
-  if (!headOnly) stream.end(body);
 }
