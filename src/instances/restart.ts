@@ -2,9 +2,11 @@
  * When to replace an instance that died. Pure: time and chance are arguments.
  *
  * Each seat of a pool remembers its own crashes: the first replacement is immediate, later ones wait base, 2·base, 4·base … up to
- * the maximum, each with full jitter in its upper half, until an instance stayed up for `healthyMs`. The pool counts the crashes of all seats to
+ * the maximum, each shortened by chance, by up to a half, until an instance stayed up for `healthyMs`. The pool counts the crashes of all seats to
  * tell a crash loop.
  */
+
+import { backoffMs } from "../base/backoff.ts";
 
 export interface RestartSettings {
   /** Wait before the second replacement. */
@@ -57,9 +59,8 @@ export function decideRestart(seat: SeatHistory, crash: Crash, settings: Restart
     reasons.push("first crash: replaced at once");
     return { delayMs: 0, history: { crashes }, reasons };
   }
-  // Past 2^30 the doubling would overflow what a timer can hold; the maximum has been reached long before.
-  const full = Math.min(settings.maxDelayMs, settings.baseDelayMs * 2 ** Math.min(crashes - 2, 30));
-  const delayMs = Math.round(full / 2 + (full / 2) * crash.random);
+  const backoff = { firstMs: settings.baseDelayMs, maxMs: settings.maxDelayMs, factor: 2, jitter: 0.5 };
+  const delayMs = backoffMs(backoff, crashes - 1, crash.random);
   reasons.push(`crash ${crashes} without ${settings.healthyMs} ms of health between: waits ${delayMs} ms`);
   return { delayMs, history: { crashes }, reasons };
 }

@@ -89,17 +89,28 @@ def _prepare(boot: Boot, control: Control) -> _Prepared:
         modules, blamed = _discover(boot, own)
         with Recorder() as recorder:
             import_quietly([name for name in modules if name.split(".", 1)[0] not in blamed])
-            import_quietly(["headrace.worker.asgi" if "asyncio" in modules else "headrace.worker.wsgi"])
+            import_quietly(companions(boot, "asgi" if "asyncio" in modules else "wsgi"))
         return _Prepared(None, preflight.inspect(recorder, own), modules)
     before = set(sys.modules)
     with Recorder() as recorder:
         loaded = importer.load(boot)
-    modules = preflight.dependencies(before)
-    if loaded.interface == "asgi":
-        import_quietly(["headrace.worker.asgi"])
-    else:
-        import_quietly(["headrace.worker.wsgi"])
+        modules = preflight.dependencies(before)
+        import_quietly(companions(boot, loaded.interface))
     return _Prepared(loaded, preflight.inspect(recorder, own), modules)
+
+
+def companions(boot: Boot, interface: str) -> List[str]:
+    """Modules that every instance would import a moment later, at its start or at its first request."""
+    if interface == "function":
+        return ["headrace.worker.function", "headrace.worker.asgi", "headrace.worker.wsgi"]
+    if interface == "wsgi":
+        return ["headrace.worker.wsgi"]
+    names = ["headrace.worker.asgi", "concurrent.futures.thread"]
+    if boot.loop != "asyncio":
+        names.append("uvloop")
+    if "anyio" in sys.modules:
+        names += ["anyio._backends._asyncio", "anyio.to_thread"]
+    return names
 
 
 def import_quietly(names: List[str]) -> None:
