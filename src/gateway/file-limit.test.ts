@@ -1,0 +1,55 @@
+/** A process with few files left turns connections away, and goes on serving those it has. */
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { RawClient } from "./http1/testing/client.ts";
+
+const FILES = 200;
+/** What `connectionLimit` leaves of {@link FILES}. */
+const TAKEN = 72;
+
+const SERVER = `
+import { Listener } from ${JSON.stringify(join(import.meta.dir, "listener.ts"))};
+import { settings } from ${JSON.stringify(join(import.meta.dir, "http1/testing/harness.ts"))};
+const none = () => undefined;
+const listener = await Listener.start({
+  settings: settings(),
+  refused: none,
+  log: (record) => process.stderr.write(record.event + "\\n"),
+  accept: (_head, client) => {
+    client.respond(204, new Uint8Array(0), true, false);
+    return { body: none, sent: none, message: none, closed: none, gone: none, finished: none };
+  },
+});
+process.stdout.write(listener.port + "\\n");
+`;
+
+test("connections near the limit of open files are turned away", async () => {
+  const server = Bun.spawn(["sh", "-c", `ulimit -n ${FILES}; exec "$0" -e "$1"`, process.execPath, SERVER], {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  try {
+    const { value } = await server.stdout.getReader().read();
+    const port = Number(new TextDecoder().decode(value));
+    const clients: RawClient[] = [];
+    for (let i = 0; i < TAKEN + 40; i++) clients.push(await RawClient.connect({ port }));
+    for (const turnedAway of clients.slice(TAKEN)) await turnedAway.until("close", (client) => client.closed);
+    for (const served of clients.slice(0, TAKEN)) {
+      await served.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      await served.untilText("HTTP/1.1 204 ");
+      served.close();
+    }
+    // Places that have become free are taken again, once the server has seen that they are.
+    let answered = false;
+    while (!answered) {
+      const late = await RawClient.connect({ port });
+      await late.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+      await late.until("answer or close", (client) => client.closed || client.text.includes("204"));
+      answered = late.text.includes("204");
+    }
+  } finally {
+    server.kill();
+  }
+  await server.exited;
+  expect(await new Response(server.stderr).text()).toBe("http.connections_full\n");
+});
