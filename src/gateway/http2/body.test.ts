@@ -1,7 +1,10 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { END_STREAM, FrameType, frame, get } from "./testing/raw-client.ts";
 import { data, post, Rig, request, reset } from "./testing/rig.ts";
 import type { App } from "./testing/server.ts";
+
+// A loaded machine is slow, not broken.
+setDefaultTimeout(60_000);
 
 const rig = new Rig();
 afterEach(() => rig.close());

@@ -1,8 +1,11 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Seen as Bits } from "../client.ts";
 import { pairsOf } from "../websocket/handshake.ts";
 import { block, END_HEADERS, END_STREAM, FrameType, frame, get } from "./testing/raw-client.ts";
 import { type Pair, post, Rig, request } from "./testing/rig.ts";
+
+// A loaded machine is slow, not broken.
+setDefaultTimeout(60_000);
 
 const rig = new Rig();
 afterEach(() => rig.close());

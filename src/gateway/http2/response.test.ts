@@ -1,10 +1,13 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { END_STREAM, FrameType, frame, get, settings, u32 } from "./testing/raw-client.ts";
 import { answer, data, post, Rig, request, reset } from "./testing/rig.ts";
 import { type App, echo, pairs } from "./testing/server.ts";
+
+// A loaded machine is slow, not broken.
+setDefaultTimeout(60_000);
 
 const rig = new Rig();
 afterEach(() => rig.close());

@@ -1,8 +1,11 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closing, masked } from "../websocket/testing/raw-client.ts";
 import { block, END_HEADERS, FrameType, frame, type RawHttp2Client } from "./testing/raw-client.ts";
 import { answer, data, type Pair, Rig } from "./testing/rig.ts";
 import { pairs } from "./testing/server.ts";
+
+// A loaded machine is slow, not broken.
+setDefaultTimeout(60_000);
 
 /** WebSockets on HTTP/2 streams (RFC 8441). */
 

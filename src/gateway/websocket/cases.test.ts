@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { EchoServer } from "./testing/echo.ts";
 import { closing, masked, RawClient } from "./testing/raw-client.ts";
+
+// A loaded machine is slow, not broken.
+setDefaultTimeout(60_000);
 
 /**
  * The cases of the Autobahn test suite (fuzzing client, sections 1 to 7), written anew as a table: what the client
