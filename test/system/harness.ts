@@ -274,9 +274,14 @@ export class Headrace {
   /** SIGTERM where no signal was sent yet (a second one would force it), then the exit. Fails when a process is left. */
   async stop(): Promise<Exit> {
     if (!this.#exited && !this.#asked) this.signal("SIGTERM");
-    const exit = await soon("the exit", this.exit);
-    await this.nothingLeft();
-    return exit;
+    try {
+      const exit = await soon("the exit", this.exit);
+      await this.nothingLeft();
+      return exit;
+    } catch (error) {
+      for (const { pid } of this.processes()) process.kill(pid, "SIGKILL");
+      throw new Error(`${error}; the output was:\n${this.output.text}`);
+    }
   }
 
   async kill(): Promise<void> {
@@ -310,7 +315,7 @@ export class Headrace {
     } catch {
       const left = this.processes();
       for (const { pid } of left) process.kill(pid, "SIGKILL");
-      throw new Error(`left behind: ${JSON.stringify(left)}\n${this.output.text}`);
+      throw new Error(`left behind: ${JSON.stringify(left)}`);
     }
   }
 

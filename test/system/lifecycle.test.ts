@@ -107,14 +107,10 @@ describe("SIGTERM", () => {
     const cut = ask(headrace.port, "GET", "/stage?key=held").catch((error: unknown) => error);
     await stage.begun("held");
     headrace.signal("SIGTERM");
-    await eventually("the drain to begin", async () => {
-      const answer = await fetch(`${headrace.adminUrl}/readyz`).catch(() => undefined);
-      return answer === undefined || answer.status !== 200 ? true : undefined;
-    });
+    await headrace.output.waitFor("platform.stopping");
     headrace.signal("SIGTERM");
-    await soon("the exit", headrace.exit);
+    await headrace.stop();
     expect(stage.calls.map(({ said }) => said)).not.toContainEqual(["go"]);
-    await headrace.nothingLeft();
     await cut;
   });
 });
