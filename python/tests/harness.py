@@ -470,9 +470,11 @@ class Platform:
         deadline = time.monotonic() + DEADLINE
         with self._lock:
             while not instance.messages:
-                if instance.process.poll() is not None or time.monotonic() > deadline:
-                    raise EOFError(f"the worker said no hello: {self.output()}")
-                self._lock.wait(0.1)
+                # A process that failed at once may be gone before its hello was read.
+                ended = instance.process.poll() is not None
+                if not self._lock.wait_for(lambda: bool(instance.messages), 5 if ended else 0.1):
+                    if ended or time.monotonic() > deadline:
+                        raise EOFError(f"the worker said no hello: {self.output()}")
 
     def fail(self, app: str, source: Optional[str] = None, **options: Any) -> Dict[str, Any]:
         """Start a worker that must not become ready. Its `failed` message; asserts exit status 3."""
