@@ -19,8 +19,11 @@ const record: AccessRecord = {
   reason: "",
 };
 
+type Line = Readonly<Record<string, string | undefined>>;
+
 describe("JSON", () => {
-  const encode = jsonAccess({ service: "shop", revision: "shop-1" });
+  const bytes = jsonAccess({ service: "shop", revision: "shop-1" });
+  const encode = (one: AccessRecord) => Buffer.from(bytes(one)).toString("utf8");
 
   test("one object a line, under OpenTelemetry's names", () => {
     const line = encode(record);
@@ -104,6 +107,23 @@ describe("JSON", () => {
         text,
       ]);
       expect([value["url.path"], value["url.query"]]).toEqual([`/${text}`.split("?")[0]!, text]);
+    }
+  });
+
+  test("lines of any length, and numbers of any size", () => {
+    for (const length of [0, 1, 4_000, 4_096, 5_000, 100_000]) {
+      const value = JSON.parse(
+        encode({ ...record, target: `/${"a".repeat(length)}?${"é".repeat(length)}` }),
+      ) as Line;
+      expect([value["url.path"]?.length, value["url.query"]?.length]).toEqual([length + 1, length]);
+    }
+    const times = [0, 0.0004, 0.0006, 0.05, 0.999_6, 1, 9.99, 10.101, 299_999.999, 1e9, -1];
+    const written = times.map(
+      (durationMs) => JSON.parse(encode({ ...record, durationMs })).duration_ms as number,
+    );
+    expect(written).toEqual([0, 0, 0.001, 0.05, 1, 1, 9.99, 10.101, 299_999.999, 1e9, 0]);
+    for (const responseBytes of [0, 9, 10, 99, 100, 12_345, 2 ** 40, Number.MAX_SAFE_INTEGER]) {
+      expect(JSON.parse(encode({ ...record, responseBytes }))["http.response.size"]).toBe(responseBytes);
     }
   });
 

@@ -5,12 +5,15 @@
 
 import { showDuration, showSize } from "../base/units.ts";
 import type { AccessRecord } from "../model/access.ts";
+import { LineBuffer } from "./line-buffer.ts";
 import { type Paint, plainPaint } from "./paint.ts";
 import { REQUEST } from "./signals.ts";
 import { Timestamps } from "./time.ts";
 
-/** Writes one record as one line, with its line feed. */
-export type AccessEncoder = (record: AccessRecord) => string;
+/** Writes one record as one line, with its line feed. Bytes are good until the next call. */
+export type AccessEncoder<Line extends string | Uint8Array = string | Uint8Array> = (
+  record: AccessRecord,
+) => Line;
 
 /** Whose log it is. */
 export interface AccessService {
@@ -18,53 +21,69 @@ export interface AccessService {
   readonly revision: string;
 }
 
-/** Bytes that stand in JSON as they are. Whatever else there is goes to JSON.stringify. */
-const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
-
-function quote(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-/** Milliseconds with three digits after the point at most. */
-function millis(ms: number): number {
-  return Math.round(ms * 1_000) / 1_000;
-}
-
 /** One JSON object a line. */
-export function jsonAccess(whose: AccessService): AccessEncoder {
+export function jsonAccess(whose: AccessService): AccessEncoder<Uint8Array> {
   const stamps = new Timestamps();
-  const head = `,"level":"info","event":"${REQUEST}","service.name":${quote(whose.service)},"service.version":${quote(whose.revision)},"http.request.method":`;
+  const line = new LineBuffer();
+  const service = `"service.name":${JSON.stringify(whose.service)},"service.version":${JSON.stringify(whose.revision)}`;
+  const key = keyBytes(`Z","level":"info","event":"${REQUEST}",${service},"http.request.method":`);
   return (record) => {
-    const target = record.target;
+    const { target, clientHost, instance, requestId, traceparent, reason } = record;
+    line.start(key.time);
+    line.ascii(stamps.isoBare(record.time));
+    line.raw(key.method);
+    line.quoted(record.method);
     const mark = target.indexOf("?");
-    let line = `{"time":"${stamps.iso(record.time)}"${head}${quote(record.method)},"url.path":`;
-    line +=
-      mark === -1
-        ? quote(target)
-        : `${quote(target.slice(0, mark))},"url.query":${quote(target.slice(mark + 1))}`;
-    line += `,"network.protocol.version":"${record.version}"`;
-    if (record.status !== 0) line += `,"http.response.status_code":${record.status}`;
-    line += `,"http.response.size":${record.responseBytes}`;
-    line += `,"duration_ms":${millis(record.durationMs)},"queue_ms":${millis(record.queueMs)}`;
-    if (record.clientHost !== "") {
-      line += `,"client.address":${quote(record.clientHost)},"client.port":${record.clientPort}`;
+    line.raw(key.path);
+    line.quoted(target, 0, mark === -1 ? target.length : mark);
+    if (mark !== -1) line.pair(key.query, target, mark + 1);
+    line.pair(key.version, record.version);
+    if (record.status !== 0) line.count(key.status, record.status);
+    line.count(key.size, record.responseBytes);
+    line.millis(key.duration, record.durationMs);
+    line.millis(key.queue, record.queueMs);
+    if (clientHost !== "") {
+      line.pair(key.client, clientHost);
+      line.count(key.port, record.clientPort);
     }
-    if (record.instance !== "") line += `,"service.instance.id":${quote(record.instance)}`;
-    if (record.requestId !== "") line += `,"request_id":${quote(record.requestId)}`;
-    line += trace(record.traceparent);
-    if (record.reason !== "") line += `,"error.type":${quote(record.reason)}`;
-    return `${line}}\n`;
+    if (instance !== "") line.pair(key.instance, instance);
+    if (requestId !== "") line.pair(key.request, requestId);
+    // `00-TRACE-SPAN-FLAGS`, in the parts that OpenTelemetry's log records have.
+    if (traceparent.length >= 55 && traceparent[35] === "-") {
+      line.pair(key.trace, traceparent, 3, 35);
+      line.pair(key.span, traceparent, 36, 52);
+    }
+    if (reason !== "") line.pair(key.error, reason);
+    line.raw(key.end);
+    return line.bytes();
   };
 }
 
-/** `00-TRACE-SPAN-FLAGS` as OpenTelemetry names its parts in log records. */
-function trace(traceparent: string): string {
-  if (traceparent.length < 55 || traceparent[35] !== "-") return "";
-  return `,"trace_id":${quote(traceparent.slice(3, 35))},"span_id":${quote(traceparent.slice(36, 52))}`;
+function keyBytes(afterTime: string) {
+  const bytes = (text: string) => Buffer.from(text, "utf8");
+  return {
+    time: bytes('{"time":"'),
+    method: bytes(afterTime),
+    path: bytes(',"url.path":'),
+    query: bytes(',"url.query":'),
+    version: bytes(',"network.protocol.version":'),
+    status: bytes(',"http.response.status_code":'),
+    size: bytes(',"http.response.size":'),
+    duration: bytes(',"duration_ms":'),
+    queue: bytes(',"queue_ms":'),
+    client: bytes(',"client.address":'),
+    port: bytes(',"client.port":'),
+    instance: bytes(',"service.instance.id":'),
+    request: bytes(',"request_id":'),
+    trace: bytes(',"trace_id":'),
+    span: bytes(',"span_id":'),
+    error: bytes(',"error.type":'),
+    end: bytes("}\n"),
+  } as const;
 }
 
 /** One line for people. */
-export function textAccess(paint: Paint = plainPaint): AccessEncoder {
+export function textAccess(paint: Paint = plainPaint): AccessEncoder<string> {
   const stamps = new Timestamps();
   return (record) => {
     const request = `${printable(record.method)} ${printable(record.target)}`;
@@ -85,6 +104,9 @@ function status(code: number, paint: Paint): string {
   if (code >= 400) return paint.yellow(text);
   return code >= 300 ? paint.cyan(text) : paint.green(text);
 }
+
+/** Characters that stand in JSON, and on terminals, as they are. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
 /** What a terminal may be shown: control characters and the like as JSON escapes. */
 function printable(text: string): string {

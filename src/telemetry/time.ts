@@ -8,12 +8,17 @@ export class Timestamps {
 
   /** `2026-01-31T23:59:59.123Z`. @param time Unix milliseconds */
   iso(time: number): string {
+    return `${this.isoBare(time)}Z`;
+  }
+
+  /** The same without the `Z`. */
+  isoBare(time: number): string {
     const second = Math.floor(time / 1_000);
     if (second !== this.#isoSecond) {
       this.#isoSecond = second;
       this.#isoPrefix = `${new Date(second * 1_000).toISOString().slice(0, 19)}.`;
     }
-    return `${this.#isoPrefix}${this.#millis[Math.floor(time - second * 1_000)]}Z`;
+    return `${this.#isoPrefix}${this.#millis[Math.floor(time - second * 1_000)]}`;
   }
 
   /** `23:59:59.123`, local time. @param time Unix milliseconds */

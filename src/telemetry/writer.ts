@@ -22,8 +22,8 @@ import { systemCode } from "../base/errors.ts";
 
 /** Takes lines. */
 export interface LineWriter {
-  /** Takes a line with its line feed. Never blocks, never throws. */
-  write(line: string): void;
+  /** Takes a line with its line feed; bytes are copied. Never blocks, never throws. */
+  write(line: string | Uint8Array): void;
   /** Writes what a reader takes without waiting. For the last moment before a process dies. */
   flushNow(): void;
   /** Writes everything out and stops taking lines. False when `ms` passed before all was taken. */
@@ -42,8 +42,8 @@ export interface LineWriterOptions {
 /** POSIX lets PIPE_BUF be as small as 512; Linux and macOS write this many bytes and 512 as one. */
 const PIECE = process.platform === "linux" ? 4_096 : 512;
 const FILE_PIECE = 1 << 20;
-/** Characters that are collected at most before they are written. */
-const BATCH = 1 << 15;
+/** Lines are collected in a buffer of this size, and written once half of it is full. */
+const BATCH = 1 << 16;
 /** Wait before the next try when even the blocking descriptor says that it would block. */
 const RETRY_MS = 10;
 
@@ -72,10 +72,13 @@ class DescriptorWriter implements LineWriter {
   readonly #ownsDirect: boolean;
   #state: State = "idle";
   #timer: ReturnType<typeof setTimeout> | ReturnType<typeof setImmediate> | null = null;
-  /** Lines not encoded yet. */
-  #text = "";
-  /** Encoded bytes that wait; `#offset` of the first one are written. */
-  #queue: Uint8Array[] = [];
+  /** Collects lines; the first `#used` bytes are taken. */
+  #batch: Buffer = Buffer.allocUnsafeSlow(BATCH);
+  #used = 0;
+  /** A batch that has been written, for the next turn. */
+  #spare: Buffer | null = null;
+  /** Bytes that wait; `#offset` of the first one are written. */
+  #queue: Buffer[] = [];
   #offset = 0;
   #queued = 0;
   #lost = 0;
@@ -92,16 +95,16 @@ class DescriptorWriter implements LineWriter {
     this.#piece = kind === "file" ? FILE_PIECE : PIECE;
   }
 
-  write(line: string): void {
+  write(line: string | Uint8Array): void {
     if (this.#state === "broken" || this.#closed) return;
-    if (this.#queued + this.#text.length > this.#maxBuffered) {
+    if (this.#queued + this.#used > this.#maxBuffered) {
       this.#lost++;
       return;
     }
     if (this.#lost > 0) this.#sayLost();
-    this.#text += line;
+    this.#append(line);
     if (this.#state === "idle") this.#linger();
-    else if (this.#state === "lingering" && this.#text.length > BATCH) this.#flush();
+    else if (this.#state === "lingering" && this.#used > BATCH / 2) this.#flush();
   }
 
   flushNow(): void {
@@ -138,7 +141,7 @@ class DescriptorWriter implements LineWriter {
   }
 
   #sayLost(): void {
-    this.#text += this.#options.dropped(this.#lost);
+    this.#append(this.#options.dropped(this.#lost));
     this.#lost = 0;
   }
 
@@ -167,7 +170,7 @@ class DescriptorWriter implements LineWriter {
   /** True when all is out; false when the helper thread waits for the reader, or there is no reader any more. */
   #writeQueue(): boolean {
     for (;;) {
-      this.#encode();
+      this.#enqueueBatch();
       const head = this.#queue[0];
       if (head === undefined) return true;
       const length = this.#pieceLength(head);
@@ -186,10 +189,27 @@ class DescriptorWriter implements LineWriter {
     }
   }
 
-  #encode(): void {
-    if (this.#text === "") return;
-    const bytes = Buffer.from(this.#text, "utf8");
-    this.#text = "";
+  #append(line: string | Uint8Array): void {
+    // UTF-8 has at most three bytes for what is one character of a string.
+    const most = typeof line === "string" ? line.length * 3 : line.length;
+    if (this.#used + most > BATCH) this.#enqueueBatch();
+    if (most > BATCH) this.#enqueue(Buffer.from(line as string));
+    else if (typeof line === "string") this.#used += this.#batch.write(line, this.#used);
+    else {
+      this.#batch.set(line, this.#used);
+      this.#used += line.length;
+    }
+  }
+
+  #enqueueBatch(): void {
+    if (this.#used === 0) return;
+    this.#enqueue(this.#batch.subarray(0, this.#used));
+    this.#batch = this.#spare ?? Buffer.allocUnsafeSlow(BATCH);
+    this.#spare = null;
+    this.#used = 0;
+  }
+
+  #enqueue(bytes: Buffer): void {
     this.#queue.push(bytes);
     this.#queued += bytes.length;
   }
@@ -207,9 +227,11 @@ class DescriptorWriter implements LineWriter {
   #taken(bytes: number): void {
     this.#offset += bytes;
     this.#queued -= bytes;
-    if (this.#offset < this.#queue[0]!.length) return;
+    const head = this.#queue[0]!;
+    if (this.#offset < head.length) return;
     this.#queue.shift();
     this.#offset = 0;
+    if (head.buffer.byteLength === BATCH) this.#spare = Buffer.from(head.buffer);
   }
 
   /** One piece by the helper thread, which may wait for the reader. */
@@ -227,7 +249,7 @@ class DescriptorWriter implements LineWriter {
   /** The reader is gone for good. */
   #break(): void {
     this.#become("broken");
-    this.#text = "";
+    this.#used = 0;
     this.#queue = [];
     this.#tellIdle();
   }
