@@ -365,9 +365,9 @@ class Instance:
         """Log lines so far (only with logs=True)."""
         return self.platform.lines(self.id, stream)
 
-    def wait_log(self, text: str, stream: str = "stderr") -> str:
-        """The first log line that holds `text`, waiting for it."""
-        return self.platform.wait_line(self.id, stream, text)
+    def wait_log(self, text: str, stream: str = "stderr", count: int = 1) -> str:
+        """The `count`-th log line that holds `text`, waiting for it."""
+        return self.platform.wait_line(self.id, stream, text, count)
 
 
 class Platform:
@@ -472,9 +472,9 @@ class Platform:
             while not instance.messages:
                 # A process that failed at once may be gone before its hello was read.
                 ended = instance.process.poll() is not None
-                if not self._lock.wait_for(lambda: bool(instance.messages), 5 if ended else 0.1):
-                    if ended or time.monotonic() > deadline:
-                        raise EOFError(f"the worker said no hello: {self.output()}")
+                said = self._lock.wait_for(lambda: bool(instance.messages), 5 if ended else 0.1)
+                if not said and (ended or time.monotonic() > deadline):
+                    raise EOFError(f"the worker said no hello: {self.output()}")
 
     def fail(self, app: str, source: Optional[str] = None, **options: Any) -> Dict[str, Any]:
         """Start a worker that must not become ready. Its `failed` message; asserts exit status 3."""
@@ -500,16 +500,16 @@ class Platform:
         with self._lock:
             return list(self._lines.get((name, stream), ()))
 
-    def wait_line(self, name: str, stream: str, text: str) -> str:
-        """The first log line of an instance that holds `text`."""
+    def wait_line(self, name: str, stream: str, text: str, count: int = 1) -> str:
+        """The `count`-th log line of an instance that holds `text`."""
 
         def found() -> List[str]:
             return [line for line in self._lines.get((name, stream), ()) if text in line]
 
         with self._lock:
-            if not self._lock.wait_for(lambda: bool(found()), DEADLINE):
+            if not self._lock.wait_for(lambda: len(found()) >= count, DEADLINE):
                 raise TimeoutError(f"no log line with {text!r}; got {self._lines}")
-            return found()[0]
+            return found()[count - 1]
 
     def _thread(self, target: Any, *args: Any) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
