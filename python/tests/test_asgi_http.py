@@ -334,6 +334,8 @@ def test_an_exception_is_a_500_and_logged_once(gateway: Gateway, instance: Insta
     answer = gateway.get("/raise", request_id="req-raise")
     assert (answer.status, answer.body, answer.reset) == (500, b"Internal Server Error", None)
     instance.wait_log("ValueError: an odd error")
+    gateway.get("/raise-after", request_id="later")
+    instance.wait_log("ValueError: after")
     lines = instance.log()
     assert len([line for line in lines if line.endswith("ValueError: an odd error")]) == 1
     assert instance.wait_log("ValueError: an odd error").startswith("\x1ereq-raise\x1f")

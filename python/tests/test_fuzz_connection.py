@@ -126,6 +126,7 @@ def test_what_is_refused_is_one_line(platform: Platform) -> None:
             gateway.send(b"\0\0\0\0\0\0\0\1\xee\0" + rng.getrandbits(800).to_bytes(100, "big"))
             assert gateway.closed_by_worker()
     for number in range(50):
+        instance.wait_log(f"connection of gateway {number} closed")
         found = [line for line in instance.log() if f"connection of gateway {number} closed" in line]
         assert len(found) == 1 and found[0].endswith("frame of unknown type 0xee at byte 26")
     assert instance.stop() == 0

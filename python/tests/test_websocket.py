@@ -64,7 +64,7 @@ async def wrong(scope, receive, send):
     await attempt(type="websocket.send", text="early")
     await attempt(type="websocket.accept", subprotocol="never offered")
     await attempt(type="websocket.accept", headers=[(b"sec-websocket-protocol", b"a")])
-    await attempt(type="http.response.body", body=b"")
+    await attempt(type="websocket.http.response.body", body=b"")
     await accept(send)
     await attempt(type="websocket.accept")
     await attempt(type="websocket.send")
@@ -74,7 +74,7 @@ async def wrong(scope, receive, send):
     await attempt(type="websocket.send", bytes="x")
     await attempt(type="websocket.close", code=1005)
     await attempt(type="websocket.close", code=99)
-    await attempt(type="http.response.start", status=200)
+    await attempt(type="websocket.http.response.start", status=200)
     await send({"type": "websocket.send", "text": " ".join(out)})
 
 async def empty(scope, receive, send):
@@ -88,27 +88,27 @@ async def refuse(scope, receive, send):
     note("refused:", (await receive())["type"])
 
 async def deny(scope, receive, send):
-    await send({"type": "http.response.start", "status": 401, "headers": [(b"x", b"1")]})
-    await send({"type": "http.response.body", "body": b"no ", "more_body": True})
-    await send({"type": "http.response.body", "body": b"entry"})
+    await send({"type": "websocket.http.response.start", "status": 401, "headers": [(b"x", b"1")]})
+    await send({"type": "websocket.http.response.body", "body": b"no ", "more_body": True})
+    await send({"type": "websocket.http.response.body", "body": b"entry"})
     try:
         await accept(send)
     except OSError:
         note("denied is denied")
 
 async def deny_empty(scope, receive, send):
-    await send({"type": "http.response.start", "status": 404})
+    await send({"type": "websocket.http.response.start", "status": 404})
     try:
         await accept(send)
     except RuntimeError:
-        await send({"type": "http.response.body"})
+        await send({"type": "websocket.http.response.body"})
 
 async def deny_start_only(scope, receive, send):
-    await send({"type": "http.response.start", "status": 404})
+    await send({"type": "websocket.http.response.start", "status": 404})
 
 async def deny_partial(scope, receive, send):
-    await send({"type": "http.response.start", "status": 404})
-    await send({"type": "http.response.body", "body": b"x", "more_body": True})
+    await send({"type": "websocket.http.response.start", "status": 404})
+    await send({"type": "websocket.http.response.body", "body": b"x", "more_body": True})
 
 async def silent(scope, receive, send):
     pass

@@ -1,7 +1,7 @@
 """One WebSocket of an ASGI app. The gateway speaks RFC 6455; here are only messages and closes.
 
 CONNECTING ──accept──▶ OPEN ──close (app, client, shutdown)──▶ CLOSED
-    │ close: 403, or http.response.start: DENYING ──last body──▶ CLOSED
+    │ close: 403, or websocket.http.response.start: DENYING ──last body──▶ CLOSED
     └──────────────────────────────────────────────────────────▶
 """
 
@@ -123,7 +123,7 @@ class WebSocketStream:
                 self._close(_code(message.get("code", _NORMAL)), message.get("reason") or "")
             else:
                 raise RuntimeError(f"unexpected {kind}: the WebSocket is open")
-        elif kind == "http.response.body" and self._state == DENYING:
+        elif kind == "websocket.http.response.body" and self._state == DENYING:
             await self._denial_body(message)
         elif self._state == DENYING:
             raise RuntimeError(f"unexpected {kind}: the handshake is being denied")
@@ -132,7 +132,7 @@ class WebSocketStream:
         elif kind == "websocket.close":
             self._deny(403)
             self._closed(_ABNORMAL, "")
-        elif kind == "http.response.start":
+        elif kind == "websocket.http.response.start":
             self._denial_start(message)
         else:
             raise RuntimeError(f"unexpected {kind}: the WebSocket is not accepted")
