@@ -48,6 +48,18 @@ describe("codes", () => {
   });
 });
 
+test("no two metrics have one name, also where OpenMetrics leaves _total out", () => {
+  const rows = [...read("docs/metrics.md").matchAll(/^\| `(headrace_\w+)` \| (counter|gauge|histogram) /gm)];
+  const families = rows.map(([, name, kind]) => (kind === "counter" ? name!.replace(/_total$/, "") : name!));
+  expect(families.length).toBeGreaterThan(10);
+  expect(families.filter((name, index) => families.indexOf(name) !== index)).toEqual([]);
+  expect(
+    rows
+      .filter(([, name, kind]) => (kind === "counter") !== name!.endsWith("_total"))
+      .map(([, name]) => name),
+  ).toEqual([]);
+});
+
 test("every log event that is written has a row, and every row is written", () => {
   const known = eventRows().map(([name]) => name);
   const rooms = sources.filter(

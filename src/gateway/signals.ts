@@ -8,7 +8,7 @@ export const BOUNDS_S = [
 export const COUNTERS = {
   headrace_retries_total: "Requests placed again because their instance ended before it had begun them.",
   headrace_instance_connections_lost_total: "Connections to instances that ended unasked.",
-  headrace_client_connections_total: "Client connections accepted.",
+  headrace_client_connections_accepted_total: "Client connections accepted.",
   headrace_response_bytes_total: "Bytes of responses sent to clients, heads included.",
 } as const;
 

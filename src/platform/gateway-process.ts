@@ -75,7 +75,7 @@ class Gateway {
         accept: createPipeline(core),
         refused: (refusal) => recordRefusal(refusal, meter, core.ports.access),
         opened: () => {
-          meter.add("headrace_client_connections_total", 1);
+          meter.add("headrace_client_connections_accepted_total", 1);
           meter.move("headrace_client_connections", 1);
         },
         closed: () => meter.move("headrace_client_connections", -1),
