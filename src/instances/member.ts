@@ -15,6 +15,7 @@ import { deadlineIn, within } from "../base/deadline.ts";
 import { randomId } from "../base/ids.ts";
 import type { InstanceOrigin } from "../model/instance.ts";
 import { bootObject, listenPath } from "./boot.ts";
+import { DrainWatch, slotsReturned } from "./drain.ts";
 import { plainFailure, type StartFailure } from "./errors.ts";
 import { Instance } from "./instance.ts";
 import type { ControlLink, ControlServer } from "./local/control.ts";
@@ -84,8 +85,7 @@ export class Member {
   #connected = false;
   #cancelTimer = () => {};
   #retiring: Promise<void> | undefined;
-  #onDrainNews: (() => void) | undefined;
-  #onStats: ((streams: number) => void) | undefined;
+  #drain: DrainWatch | undefined;
 
   /** @param ended called once, as soon as its process is known to be gone; not when it never had one */
   constructor(
@@ -172,9 +172,14 @@ export class Member {
     return this.#outcome.promise;
   }
 
-  /** Writes the stacks of all its threads to its stderr, which is the log. */
-  dumpStacks(): void {
-    if (this.#running !== undefined && !this.machine.isOver) signalProcess(this.#running.pid, "SIGUSR2");
+  /**
+   * Writes the stacks of all its threads to its stderr, which is the log. False when it is not there, or starts: before it has
+   * installed its handler the signal would end it.
+   */
+  dumpStacks(): boolean {
+    if (this.#running === undefined || this.machine.isOver || this.#ready === undefined) return false;
+    signalProcess(this.#running.pid, "SIGUSR2");
+    return true;
   }
 
   /** Says that it is stuck, with its stacks. */
@@ -245,38 +250,15 @@ export class Member {
     const { clock, rows } = this.#host.ports;
     const deadline = clock.now() + budgetMs;
     this.machine.become("draining", why);
+    this.#drain = new DrainWatch(clock, rows, this.#row!.row, () => this.#send({ type: "stats" }));
     rows.close(this.#row!.row);
     await this.#host.sync();
     this.#send({ type: "drain" });
     return this.#emptied(deadline - clock.now());
   }
 
-  /** Waits until no slot is reserved and no stream is open, or the process is gone (true), or the time is over (false). */
   #emptied(budgetMs: number): Promise<boolean> {
-    const { clock, rows } = this.#host.ports;
-    const row = this.#row!.row;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    let cancelCheck = () => {};
-    // The count in the table has no events: it is read on the worker's news and, while it is not 0, every few milliseconds.
-    const check = () => {
-      cancelCheck();
-      if (rows.inFlight(row) === 0) this.#send({ type: "stats" });
-      else cancelCheck = clock.after(timings.drainCheckMs, check);
-    };
-    // Only both together mean that it is empty: no slot reserved, and then no stream open.
-    this.#onDrainNews = check;
-    this.#onStats = (streams) => {
-      if (streams === 0 && rows.inFlight(row) === 0) resolve(true);
-    };
-    const cancelDeadline = clock.after(Math.max(0, budgetMs), () => resolve(false));
-    void this.#exited.promise.then(() => resolve(true));
-    check();
-    return promise.finally(() => {
-      cancelCheck();
-      cancelDeadline();
-      this.#onDrainNews = undefined;
-      this.#onStats = undefined;
-    });
+    return this.#drain?.wait(budgetMs, this.#exited.promise) ?? Promise.resolve(true);
   }
 
   async #stop(why: string): Promise<void> {
@@ -333,10 +315,10 @@ export class Member {
         this.#expectExit("it failed to start and did not exit");
         break;
       case "idle":
-        this.#onDrainNews?.();
+        this.#drain?.idle();
         break;
       case "stats":
-        this.#onStats?.(message.streams);
+        this.#drain?.stats(message.streams);
         break;
       case "released":
         this.#host.ports.gatewayReleased(this.id, message.gateway);
@@ -368,7 +350,7 @@ export class Member {
   #startTimeout(): void {
     if (this.machine.state !== "starting") return;
     this.#timedOut = true;
-    this.dumpStacks();
+    if (this.#running !== undefined) signalProcess(this.#running.pid, "SIGUSR2");
     // The stacks are written by a signal handler: give it a moment before the process is gone.
     const cancel = this.#host.ports.clock.after(timings.termGraceMs, () => {
       if (this.#running !== undefined) signalGroup(this.#running.pid, "SIGKILL");
@@ -386,11 +368,12 @@ export class Member {
   }
 
   #onExit(exit: Exit): void {
-    const { clock } = this.#host.ports;
+    const { clock, rows } = this.#host.ports;
     const { state } = this.machine;
     const expected = state === "stopping";
     const uptimeMs = this.#readyAt === 0 ? 0 : clock.now() - this.#readyAt;
     this.#cancelTimer();
+    if (this.#row !== undefined) rows.close(this.#row.row);
     this.machine.become(expected ? "stopped" : "failed", expected ? "it exited" : "it exited by itself");
     this.#exited.resolve();
     this.#ended(this, { exit, expected, uptimeMs });
@@ -425,11 +408,14 @@ export class Member {
   }
 
   async #release(): Promise<void> {
-    const { rows } = this.#host.ports;
+    const { clock, rows } = this.#host.ports;
     this.#link?.drop();
     this.#host.logs.forget(this.id);
     await this.#host.sync();
-    if (this.#row !== undefined) rows.free(this.#row.row);
+    if (this.#row !== undefined) {
+      await slotsReturned(clock, rows, this.#row.row, timings.lastWordsMs);
+      rows.free(this.#row.row);
+    }
     try {
       unlinkSync(listenPath(this.#host.spec, this.id));
     } catch {

@@ -207,3 +207,19 @@ test(
   },
   options,
 );
+
+test(
+  "stacks of a ready instance reach the log, and do not disturb it",
+  async () => {
+    await using kit = new Kit(app);
+    await kit.pool.start();
+    const { id, socket } = kit.routes[0]!;
+    expect(kit.pool.stacks(id)).toBe(true);
+    await kit.lines.until(({ line }) => line.includes("most recent call first"));
+    const client = await DataClient.connect(socket);
+    expect(await client.get("/")).toMatchObject({ status: 200 });
+    client.close();
+    expect(kit.pool.stacks("i-nobody")).toBe(false);
+  },
+  options,
+);

@@ -136,11 +136,10 @@ export class Pool {
     await generation.expel(member, reason);
   }
 
-  /** Has an instance write the stacks of all its threads to the log. False when there is no such instance. */
+  /** Has an instance write the stacks of all its threads to the log. False when there is no such instance, or it is still starting. */
   stacks(id: string): boolean {
     const [, member] = this.#find(id) ?? [];
-    member?.dumpStacks();
-    return member !== undefined;
+    return member?.dumpStacks() ?? false;
   }
 
   /** Drains and stops everything. Resolves when all processes are gone. A second call waits for the first; see {@link kill}. */
