@@ -237,9 +237,9 @@ function readPeers(socket: Socket<SocketTransport>, local: LocalEnd): Peers {
   }
   return {
     clientHost: plain(socket.remoteAddress),
-    clientPort: socket.remotePort,
+    clientPort: socket.remotePort ?? 0,
     serverHost: plain(socket.localAddress),
-    serverPort: socket.localPort,
+    serverPort: socket.localPort ?? 0,
     secure: local.secure,
     tls,
   };

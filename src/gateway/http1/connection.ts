@@ -369,6 +369,11 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     else if (this.state === State.BODY && this.reader.input.length === 0)
       this.fail(HttpErrors.truncated, "closed");
     else if (this.state === State.IDLE || this.state === State.DISCARDING) this.close();
+    else if (this.handshake !== null && this.exchange?.phase === Phase.WAITING) {
+      // There is no WebSocket with half a connection.
+      this.endExchange("closed");
+      this.cut();
+    }
   }
 
   private toHttp2(): void {

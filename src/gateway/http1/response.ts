@@ -229,19 +229,31 @@ export class ResponseWriter {
       return true;
     }
     const empty = plan.headOnly || status === 304;
-    if (this.length < 0 && !empty) this.length = status === 205 ? 0 : plan.knownLength;
+    if (status === 205) return this.resetContent();
+    if (this.length < 0 && !empty) this.length = plan.knownLength;
     if (this.length >= 0 && !(plan.trailers && plan.v11 && !empty)) {
       if (!empty && plan.knownLength >= 0 && plan.knownLength !== this.length) return false;
-      this.put(CONTENT_LENGTH);
-      this.put(COLON_SPACE);
-      this.decimal(this.length);
-      this.crlf();
+      this.lengthLine();
       if (!empty) this.framing = Framing.LENGTH;
     } else if (!empty) {
       this.framing = plan.v11 ? Framing.CHUNKED : Framing.CLOSE;
       if (plan.v11) this.put(CHUNKED_LINE);
     }
     return true;
+  }
+
+  /** 205 has no body, and says so (RFC 9110 §15.3.6). */
+  private resetContent(): boolean {
+    this.length = 0;
+    this.lengthLine();
+    return true;
+  }
+
+  private lengthLine(): void {
+    this.put(CONTENT_LENGTH);
+    this.put(COLON_SPACE);
+    this.decimal(this.length);
+    this.crlf();
   }
 
   private decimal(value: number): void {

@@ -82,3 +82,21 @@ export function answerWhenComplete(request: Recorded): void {
   request.client.respond(200, pairs("content-type: text/plain"), false, false);
   request.client.body(body, true);
 }
+
+/** A whole request. */
+export const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/** A pipeline, or a port, that does nothing. */
+export const nothing = (): void => undefined;
+
+/** The output without the date lines. */
+export function undated(harness: { readonly output: string }): string {
+  return harness.output.replace(/date: [^\r]*\r\n/g, "");
+}
+
+/** A pipeline that answers each request at once with these calls. */
+export function answering(answer: (request: Recorded) => void): (request: Recorded) => void {
+  return (request) => {
+    if (request.chunks.length === 0 && request.finishedBytes < 0) answer(request);
+  };
+}
