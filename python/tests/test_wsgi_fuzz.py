@@ -16,7 +16,9 @@ from headrace.worker.wsgi_crew import Crew, Reports
 from headrace.worker.wsgi_environ import EnvironMaker
 
 ROUNDS = 6000
-REQUEST = b"POST\0/path?query\0192.0.2.7 1 127.0.0.1 80\0id\0\0\0host\0example\0content-length\x005"
+REQUEST = b"\0".join(
+    [b"POST", b"/path?query", b"192.0.2.7 1 127.0.0.1 80", b"id", b"", b"", b"host", b"example", b"content-length", b"5"]
+)
 
 
 def app(environ: Any, start_response: Any) -> Iterable[bytes]:
