@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { DataClient } from "./testdata.ts";
 import { asgiApp as app, Kit, options, untilGone } from "./testkit.ts";
 
@@ -57,9 +58,21 @@ test(
 test(
   "an instance that is not ready in time is ended, its stacks in the log",
   async () => {
-    await using kit = new Kit("import time\ndef hangs():\n    time.sleep(600)\nhangs()\n", {
-      startupTimeoutMs: 1500,
-    });
+    // The timer of the start is the test's: it fires once the import is known to hang.
+    const startupTimeoutMs = 123_456;
+    let fire = () => {};
+    const clock: Clock = {
+      ...systemClock,
+      after: (ms, run) => {
+        if (ms !== startupTimeoutMs) return systemClock.after(ms, run);
+        fire = run;
+        return () => {};
+      },
+    };
+    const source =
+      "import time\ndef hangs():\n    print('hanging', flush=True)\n    time.sleep(600)\nhangs()\n";
+    await using kit = new Kit(source, { startupTimeoutMs }, { clock });
+    void kit.lines.until(({ line }) => line === "hanging").then(() => fire());
     const error = await kit.pool.start().then(
       () => undefined,
       (error: unknown) => error,

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { systemClock } from "../base/clock.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { Pool } from "./pool.ts";
 import type { OutputLine, PoolEvent, PoolPorts, Route } from "./ports.ts";
 import { type RestartSettings, restartDefaults } from "./restart.ts";
@@ -103,6 +103,7 @@ export class Kit {
     more: {
       readonly files?: Readonly<Record<string, string>>;
       readonly restart?: Partial<RestartSettings>;
+      readonly clock?: Clock;
     } = {},
   ) {
     const appDir = join(this.dir, "app");
@@ -111,7 +112,10 @@ export class Kit {
     const runDir = join(this.dir, "run");
     mkdirSync(runDir, { mode: 0o700 });
     this.spec = { ...defaults, appDir, runDir, ...options };
-    this.pool = new Pool(this.spec, this.#ports(), { ...restartDefaults, ...more.restart });
+    this.pool = new Pool(this.spec, this.#ports(more.clock ?? systemClock), {
+      ...restartDefaults,
+      ...more.restart,
+    });
   }
 
   /** Writes a file of the app. */
@@ -145,9 +149,9 @@ export class Kit {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  #ports(): PoolPorts {
+  #ports(clock: Clock): PoolPorts {
     return {
-      clock: systemClock,
+      clock,
       random: () => 0.5,
       rows: {
         acquire: () => {
