@@ -383,13 +383,15 @@ export class Member {
   /** Collects its last lines and messages, says what happened, gives back what it held. */
   async #afterExit(exit: Exit, expected: boolean, uptimeMs: number): Promise<void> {
     const { clock, event } = this.#host.ports;
-    const control = within(
-      clock,
-      deadlineIn(clock, this.#connected ? timings.lastWordsMs : timings.connectGraceMs),
-      this.#controlEnded.promise,
-    );
-    const lastWords = Promise.all([this.#running?.outputEnded, this.#host.logs.ended(this.id), control]);
-    await within(clock, deadlineIn(clock, timings.lastWordsMs), lastWords);
+    // A connection that was not seen may be in a listener's queue, or was never made: it gets less time.
+    const until = (seen: boolean, end: Promise<void>) =>
+      within(clock, deadlineIn(clock, seen ? timings.lastWordsMs : timings.connectGraceMs), end);
+    const { logs } = this.#host;
+    await Promise.all([
+      until(this.#connected, this.#controlEnded.promise),
+      until(logs.isConnected(this.id), logs.ended(this.id)),
+      until(true, this.#running?.outputEnded ?? Promise.resolve()),
+    ]);
     const output = this.#tail.lines;
     if (this.#ready === undefined) {
       const failure = startFailure({

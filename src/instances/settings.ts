@@ -57,8 +57,8 @@ export const timings = {
   exitGraceMs: 8_000,
   /** After a process ended: its last lines and control messages may take this long. */
   lastWordsMs: 1_000,
-  /** A process that ended before its control connection was seen may still have one in the listener's queue. */
-  connectGraceMs: 250,
+  /** A process that ended before a connection of it was seen may still have one in the listener's queue. */
+  connectGraceMs: 400,
   /** While draining with slots still reserved: how often the table is read. It has no events. */
   drainCheckMs: 20,
 } as const;

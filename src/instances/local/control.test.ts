@@ -127,15 +127,19 @@ test("log lines are taken from who has the token, and from nobody else", async (
     const first = (token: string, stream: string) => `${JSON.stringify({ id: "i-1", token, stream })}\n`;
     const { socket } = await connect(logs.path, `${first("secret", "stderr")}one\n\x1er-7\x1ftwo`);
     await seen("stderr  one");
-    const ended = logs.ended("i-1");
+    expect(logs.isConnected("i-1")).toBe(false);
+    const ended = logs.ended("i-1").then(() => heard.push("ended"));
     socket.end();
     await seen("stderr r-7 two");
+    const second = await connect(logs.path, `${first("secret", "stdout")}three`);
+    second.socket.end();
     await ended;
+    expect(logs.isConnected("i-1")).toBe(true);
     for (const bad of [first("guess", "stdout"), first("secret", "stdin"), "hello\n"]) {
-      const { received } = await connect(logs.path, `${bad}three\n`);
+      const { received } = await connect(logs.path, `${bad}four\n`);
       await received.until((text) => text === "closed");
     }
-    expect(heard.entries).toEqual(["stderr  one", "stderr r-7 two"]);
+    expect(heard.entries).toEqual(["stderr  one", "stderr r-7 two", "stdout  three", "ended"]);
   } finally {
     logs.close();
   }

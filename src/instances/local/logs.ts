@@ -8,10 +8,15 @@ import { LineSplitter, readMark } from "./lines.ts";
 
 type Stream = OutputLine["stream"];
 
+/** An instance connects once for stdout and once for stderr. */
+const BOTH = 2;
+
 interface Source {
   readonly token: string;
   readonly line: (line: OutputLine) => void;
+  /** Connections it has now, and has had. */
   open: number;
+  had: number;
   /** Called when the last of its connections has ended. */
   readonly ended: (() => void)[];
 }
@@ -47,13 +52,21 @@ export class LogServer {
 
   /** Takes the lines of an instance that is about to be started. */
   expect(id: string, token: string, line: (line: OutputLine) => void): void {
-    this.#sources.set(id, { token, line, open: 0, ended: [] });
+    this.#sources.set(id, { token, line, open: 0, had: 0, ended: [] });
   }
 
-  /** Resolves when no connection of this instance is open. One that its child processes inherited stays open with them. */
+  /** Both connections of this instance have been seen. */
+  isConnected(id: string): boolean {
+    return (this.#sources.get(id)?.had ?? 0) >= BOTH;
+  }
+
+  /**
+   * Resolves when both connections of this instance have come and ended; never for one that made none. A connection that its child
+   * processes inherited stays open with them.
+   */
   ended(id: string): Promise<void> {
     const source = this.#sources.get(id);
-    if (source === undefined || source.open === 0) return Promise.resolve();
+    if (source === undefined || (source.open === 0 && source.had >= BOTH)) return Promise.resolve();
     return new Promise((resolve) => source.ended.push(resolve));
   }
 
@@ -106,6 +119,7 @@ export class LogServer {
     connection.id = id;
     connection.stream = stream;
     source.open++;
+    source.had++;
     return true;
   }
 }
@@ -120,7 +134,7 @@ function closed(connection: Connection | undefined): void {
   connection.splitter.end();
   connection.source = undefined;
   source.open--;
-  if (source.open === 0) for (const ended of source.ended.splice(0)) ended();
+  if (source.open === 0 && source.had >= BOTH) for (const ended of source.ended.splice(0)) ended();
 }
 
 /** Reads a pipe that a process was started with, to its end. Resolves then; never rejects. */
