@@ -25,7 +25,7 @@ import { WebSocketSession } from "../websocket/session.ts";
 import { Read } from "./body.ts";
 import { type HttpError, HttpErrors } from "./errors.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
-import { errorResponse } from "./refusal.ts";
+import { errorResponse, refusalOf } from "./refusal.ts";
 import { Parsed } from "./request-line.ts";
 import { RequestReader } from "./request-reader.ts";
 import type { ResponseWriter } from "./response.ts";
@@ -35,8 +35,6 @@ import { probe, TimeLimits } from "./time-limits.ts";
 
 /** Bytes that may wait unread before the socket is paused. */
 const UNREAD = 64 * 1024;
-/** Longest target that a refusal carries into the log. */
-const LOGGED_TARGET = 2048;
 
 /** See the head of this file. */
 export class Connection implements TransportUser, ExchangeOwner, Ticked {
@@ -55,6 +53,8 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   /** `100 Continue` is still to be sent before the body is asked for. */
   private continueDue = false;
   private closeAfterResponse = false;
+  /** Bytes of a body that came after the response. */
+  private discarded = 0;
   private readonly clocks: TimeLimits;
 
   constructor(
@@ -206,7 +206,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   /** Closes when idle, else after the response that is under way. WebSockets are closed by the pipeline. */
   shutdown(): void {
     this.draining = true;
-    if (this.state === State.IDLE) this.close();
+    if (this.state === State.IDLE || this.state === State.DISCARDING) this.close();
   }
 
   /** Closes at once, whatever is under way. */
@@ -240,7 +240,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     if (this.state === State.BODY) this.fail(HttpErrors.bodyTimeout, "slow-body");
     // An empty line that was left over is no request.
     else if (this.state === State.HEAD && this.reader.partialBytes > 2) {
-      this.refuse(HttpErrors.headerTimeout);
+      this.refuse(HttpErrors.headerTimeout, false);
     } else this.close();
   }
 
@@ -288,7 +288,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
         if (this.state === State.IDLE) this.enter(State.HEAD);
         return true;
       case Parsed.REFUSED:
-        this.refuse(this.shared.parser.error);
+        this.refuse(this.shared.parser.error, true);
         return false;
       case Parsed.PREFACE:
         this.toHttp2();
@@ -307,7 +307,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     if (head.websocket) {
       this.handshake = negotiate(head.fields, settings.websocket);
       if (this.handshake === null) {
-        this.refuse(HttpErrors.websocketHandshake);
+        this.refuse(HttpErrors.websocketHandshake, true);
         return;
       }
     }
@@ -353,8 +353,6 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     return true;
   }
 
-  private discarded = 0;
-
   /** Between a WebSocket handshake and its answer the client has to wait (RFC 6455 §4.1). */
   private checkEarly(): boolean {
     if (this.handshake !== null && this.exchange?.phase === Phase.WAITING && this.reader.input.ready()) {
@@ -365,7 +363,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
 
   /** The client has sent FIN, and everything before it that can be used now has been. */
   private inputEnded(): void {
-    if (this.state === State.HEAD) this.refuse(HttpErrors.truncated);
+    if (this.state === State.HEAD) this.refuse(HttpErrors.truncated, false);
     else if (this.state === State.BODY && this.reader.input.length === 0)
       this.fail(HttpErrors.truncated, "closed");
     else if (this.state === State.IDLE || this.state === State.DISCARDING) this.close();
@@ -378,7 +376,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
 
   private toHttp2(): void {
     if (!this.first) {
-      this.refuse(HttpErrors.preface);
+      this.refuse(HttpErrors.preface, true);
       return;
     }
     const { chunk, at } = this.reader.input;
@@ -403,22 +401,12 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     this.advance();
   }
 
-  /** Refuses what is not a request yet. */
-  private refuse(error: HttpError): void {
-    const { line } = this.shared.parser;
-    const known = this.state === State.IDLE || error !== HttpErrors.headerTimeout;
-    const bytes = this.reader.input.chunk.subarray(
-      line.targetStart,
-      Math.min(line.targetEnd, line.targetStart + LOGGED_TARGET),
-    );
-    this.shared.ports.refused({
-      status: error.status,
-      code: error.code,
-      peers: this.transport.peers,
-      method: known ? line.method : "",
-      target: known ? Buffer.from(bytes).toString("latin1") : "",
-    });
-    this.answerError(error, line.method);
+  /** Refuses what is not a request yet. `parsed`: the parser has just said what it is. */
+  private refuse(error: HttpError, parsed: boolean): void {
+    const line = parsed ? this.shared.parser.line : null;
+    const refusal = refusalOf(error, this.transport.peers, line, this.reader.input.chunk);
+    this.shared.ports.refused(refusal);
+    this.answerError(error, refusal.method);
   }
 
   /** Ends a request that has become impossible: with an error while nothing has been answered, else by cutting it off. */

@@ -61,6 +61,8 @@ export class Exchange implements ClientSide, Flushable {
   /** Bytes that the body still has to have when its length was told. */
   private left = 0;
   private close = false;
+  /** A WebSocket that was accepted before `accept` had returned. */
+  private accepted: { readonly subprotocol: string; readonly fields: Fields } | null = null;
   private goneFor: GoneReason | null = null;
   private sender: FileSender | null = null;
 
@@ -145,7 +147,10 @@ export class Exchange implements ClientSide, Flushable {
   }
 
   acceptWebSocket(subprotocol: string, fields: Fields): void {
-    if (this.phase === Phase.WAITING && this.head.websocket) this.owner.upgrade(this, subprotocol, fields);
+    if (this.phase !== Phase.WAITING || !this.head.websocket) return;
+    // The session reports to the pipeline's side, so it has to be there.
+    if (this.side === null) this.accepted = { subprotocol, fields };
+    else this.owner.upgrade(this, subprotocol, fields);
   }
 
   message(text: boolean, chunk: Uint8Array, more: boolean): void {
@@ -160,6 +165,7 @@ export class Exchange implements ClientSide, Flushable {
   bind(side: ExchangeSide): void {
     this.side = side;
     if (this.goneFor !== null) side.gone(this.goneFor);
+    else if (this.accepted !== null) this.acceptWebSocket(this.accepted.subprotocol, this.accepted.fields);
   }
 
   /** Nothing of a final response has been queued yet. */

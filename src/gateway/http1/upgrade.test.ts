@@ -53,6 +53,15 @@ describe("WebSocket", () => {
     expect(harness.statuses).toEqual([403, 403]);
   });
 
+  test("can be accepted before the pipeline's accept has returned", () => {
+    const harness = new Harness({}, (request) => request.client.acceptWebSocket("chat", NO_FIELDS)).send(
+      SHAKE,
+    );
+    expect(harness.output).toContain("sec-websocket-protocol: chat\r\n");
+    harness.act(() => harness.request.client.takeBody(100)).send(HI);
+    expect(harness.request.messages).toEqual(["hi"]);
+  });
+
   test("frames before the answer: 400", () => {
     for (const harness of [
       new Harness({}, nothing).send(SHAKE + HI),
