@@ -42,6 +42,8 @@ export function contenders(scenario: Scenario, scratch: string): Contender[] {
           join(BIN, "python"),
           "--access-log",
           "off",
+          "--line-depth",
+          "10000",
           "--concurrency",
           scenario.kind === "wsgi" ? "8" : "1000",
         ],
@@ -98,9 +100,11 @@ function hasNginx(): boolean {
 function nginx(target: string, scratch: string): Contender {
   const config = join(scratch, "nginx.conf");
   const sockets = [1, 2].map((n) => join(scratch, `uvicorn-${n}.sock`));
+  // Started by root, nginx would give its workers to a user who may not enter the scratch folder.
+  const user = process.getuid?.() === 0 ? "user root;" : "";
   writeFileSync(
     config,
-    `daemon off; worker_processes auto; pid ${scratch}/nginx.pid; error_log ${scratch}/error.log;
+    `daemon off; ${user} worker_processes auto; pid ${scratch}/nginx.pid; error_log ${scratch}/error.log;
      worker_rlimit_nofile 16384; events { worker_connections 8192; }
      http {
        access_log off; keepalive_requests 100000000;
@@ -112,12 +116,11 @@ function nginx(target: string, scratch: string): Contender {
   );
   const start = join(scratch, "nginx-and-uvicorns");
   const servers = sockets.map(
-    (path) => `${join(BIN, "uvicorn")} ${target} --uds ${path} ${UVICORN.join(" ")} &`,
+    (path) => `${join(BIN, "uvicorn")} ${target} --uds ${path} ${UVICORN.join(" ")}`,
   );
-  writeFileSync(
-    start,
-    `#!/bin/sh\n${servers.join("\n")}\nnginx -c ${config} -e ${scratch}/error.log &\ntrap 'kill $(jobs -p); wait; exit 0' TERM\nwait\n`,
-  );
+  const children = [...servers, `nginx -c ${config} -e ${scratch}/error.log`];
+  const lines = children.map((command) => `${command} &\npids="$pids $!"`);
+  writeFileSync(start, `#!/bin/sh\n${lines.join("\n")}\ntrap 'kill $pids; wait; exit 0' TERM\nwait\n`);
   chmodSync(start, 0o755);
   return { name: "nginx, 2 uvicorn", command: [start], url: "http://127.0.0.1:18103", cwd: APPS };
 }

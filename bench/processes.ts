@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 /** Clock ticks a second in /proc/PID/stat: fixed by the kernel's interface to user space. */
 const TICKS = 100;
 
-/** A server under test with everything it started: one process group. */
+/** A server under test with everything it started. */
 export class Group {
   #ended = false;
 
@@ -47,9 +47,9 @@ export class Group {
     throw new Error(`${name} did not answer ${url}:\n${said}`);
   }
 
-  /** All processes of the group, by their command's distinguishing words. */
+  /** All processes of the group. */
   processes(): { pid: number; command: string }[] {
-    return processesOfSession(this.child.pid ?? -1);
+    return this.child.pid === undefined ? [] : descendants(this.child.pid);
   }
 
   /** CPU seconds used so far, of processes whose command fits. */
@@ -70,20 +70,31 @@ export class Group {
   }
 }
 
-/** Processes of a session (its leader's pid is its id), also those that have made process groups of their own. */
-function processesOfSession(session: number): { pid: number; command: string }[] {
-  const found: { pid: number; command: string }[] = [];
+/** A process and all that descend from it, also those that have made sessions of their own. */
+function descendants(root: number): { pid: number; command: string }[] {
+  const children = new Map<number, number[]>();
   for (const entry of readdirSync("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
     try {
-      if (Number(statFields(Number(entry))[3]) !== session) continue;
-      const command = readFileSync(`/proc/${entry}/cmdline`, "latin1").replaceAll("\0", " ").trim();
-      found.push({ pid: Number(entry), command });
+      const parent = Number(statFields(Number(entry))[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
     } catch {
       // It ended while we looked.
     }
   }
-  return found;
+  const found: { pid: number; command: string }[] = [];
+  for (let level = [root]; level.length > 0; level = level.flatMap((pid) => children.get(pid) ?? []))
+    for (const pid of level) found.push({ pid, command: commandOf(pid) });
+  return found.filter(({ command }) => command !== "");
+}
+
+/** Empty when the process is gone. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ").trim();
+  } catch {
+    return "";
+  }
 }
 
 /** The fields of /proc/PID/stat after the command: state, ppid, pgrp, session, ... */

@@ -38,7 +38,7 @@ const { values: flags } = parseArgs({
 });
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const isPython = (command: string) => /python|uvicorn|gunicorn/.test(command);
+const isPython = (command: string) => /\/python[\d.]*$|^python[\d.]*$/.test(command.split(" ")[0] ?? "");
 
 async function measure(
   group: Group,
