@@ -91,6 +91,16 @@ test("a signal before it serves gives the start up, a second one does not wait f
   expect(events()).toEqual(["cli.stopped_early"]);
 });
 
+test("a signal just when the start is done stops what was started", () => {
+  const { clock, signals, running, calls } = listen();
+  process.emit("SIGTERM", "SIGTERM");
+  signals.serve(running);
+  expect(calls).toEqual(["stop a signal during the start"]);
+  clock.advance(1_000);
+  process.emit("SIGTERM", "SIGTERM");
+  expect(calls.slice(1)).toEqual(["stop SIGTERM forced"]);
+});
+
 test("closed, it hears nothing", () => {
   const { signals, running, calls } = listen();
   signals.serve(running);

@@ -86,7 +86,11 @@ export function listenToSignals(log: LogSink, clock: Pick<Clock, "now"> = system
     early: early.promise,
     serve(started) {
       running = started;
-      state = "serving";
+      // A signal that came just when the start was done could not give it up any more.
+      if (state === "cancelled") {
+        state = "draining";
+        void running.stop("a signal during the start");
+      } else state = "serving";
     },
     close() {
       for (const [name, listener] of listeners) process.off(name, listener);

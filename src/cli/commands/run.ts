@@ -61,9 +61,9 @@ async function serve(config: RunConfig, io: Io, logs: RunLogs): Promise<number> 
     ]);
     if (typeof started === "number") return started;
     running = started;
+    signals.serve(running);
     release.push(noteRun(runDir, config, { url: running.url, adminUrl }));
     await announce(config, running, adminUrl, logs);
-    signals.serve(running);
     return await running.done;
   } finally {
     await release.release().catch((error: unknown) => tellError(io, error));
