@@ -38,7 +38,7 @@ Every flag has an environment variable: --line-depth is HEADRACE_LINE_DEPTH. Fla
 Durations: 500ms, 30s, 5m; a bare number is seconds. Sizes: 64KiB, 16Mi, 1GB; a bare number is bytes.
 
 Signals: SIGTERM or Ctrl-C lets requests finish, a second one does not; SIGHUP reloads the app.
-Exit codes: 0 stopped, 1 fault, 2 wrong flags or surroundings, 3 the app did not start.
+Exit codes: 0 stopped, 1 fault or forced stop, 2 wrong flags or surroundings, 3 the app did not start.
 `;
 }
 
