@@ -87,7 +87,10 @@ export interface ClientSide {
   body(chunk: Uint8Array, end: boolean): void;
   /** Ends the response with trailers; dropped unless the client said `TE: trailers` or speaks HTTP/2. */
   trailers(fields: Fields): void;
-  /** Sends the file as the body and ends the response. A file that cannot be opened aborts it. */
+  /**
+   * Sends the file as the body and ends the response; its bytes are not reported as `sent`. When it cannot be read the client
+   * gets a 502, or is cut off if the head has left, and the pipeline gets `gone`.
+   */
   file(path: string): void;
   /** Gives up on a response that cannot be completed: closes so that the client can tell it from a complete one. */
   abort(): void;

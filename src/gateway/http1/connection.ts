@@ -160,10 +160,9 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
     this.closeAfterResponse = close;
   }
 
-  unsendable(exchange: Exchange): void {
+  broken(exchange: Exchange): void {
     this.shared.ports.badResponse(exchange);
-    exchange.leave("protocol-error");
-    this.answerError(HttpErrors.response, exchange.head.method);
+    this.failWith(exchange, HttpErrors.response, "protocol-error");
   }
 
   aborted(_exchange: Exchange): void {
@@ -174,7 +173,7 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
   upgrade(exchange: Exchange, subprotocol: string, fields: Fields): void {
     const { handshake } = this;
     if (handshake === null || !this.writer.interim(101, fields)) {
-      this.unsendable(exchange);
+      this.broken(exchange);
       return;
     }
     exchange.enter(Phase.UPGRADED);
@@ -421,6 +420,10 @@ export class Connection implements TransportUser, ExchangeOwner, Ticked {
       this.closeAfterResponse = true;
       return;
     }
+    this.failWith(exchange, error, reason);
+  }
+
+  private failWith(exchange: Exchange, error: HttpError, reason: GoneReason): void {
     const { answerable } = exchange;
     exchange.leave(reason);
     if (answerable) this.answerError(error, exchange.head.method);

@@ -154,6 +154,8 @@ describe("responses", () => {
     harness.act(() => client.respond(200, pairs("content-length: 3"), false, false));
     harness.act(() => client.body(bytes("abcd"), false));
     expect(harness.transport.end_).toBe("reset");
+    expect(harness.request.goneFor).toBe("protocol-error");
+    expect(harness.badResponses).toEqual([200]);
   });
 
   test("so is one that ends before it", () => {
@@ -162,7 +164,7 @@ describe("responses", () => {
     harness.act(() => client.respond(200, pairs("content-length: 3"), false, false));
     harness.act(() => client.body(bytes("ab"), false)).act(() => client.body(NO_FIELDS, true));
     expect(harness.transport.end_).toBe("reset");
-    expect(harness.request.finishedBytes).toBe(-1);
+    expect(harness.request.goneFor).toBe("protocol-error");
   });
 
   test("trailers go out when the client said that it takes them", () => {

@@ -34,9 +34,9 @@ export interface ExchangeOwner {
   closesAfter(exchange: Exchange): boolean;
   /** The response is queued completely. `close`: its head said that the connection closes. */
   responded(exchange: Exchange, close: boolean): void;
-  /** The response cannot be sent: nothing of it has been. */
-  unsendable(exchange: Exchange): void;
-  /** The response cannot be completed. */
+  /** The response is not valid HTTP, or cannot be completed. */
+  broken(exchange: Exchange): void;
+  /** The pipeline has given up on the response. */
   aborted(exchange: Exchange): void;
   upgrade(exchange: Exchange, subprotocol: string, fields: Fields): void;
   message(text: boolean, chunk: Uint8Array, more: boolean): void;
@@ -136,7 +136,7 @@ export class Exchange implements ClientSide, Flushable {
     this.sender = new FileSender(path, {
       opened: (size) => this.fileOpened(size),
       chunk: (chunk, end) => this.fileChunk(chunk, end),
-      failed: () => this.abort(),
+      failed: () => this.owner.broken(this),
     });
   }
 
@@ -231,7 +231,7 @@ export class Exchange implements ClientSide, Flushable {
       );
     this.fields = NO_FIELDS;
     if (!valid) {
-      this.owner.unsendable(this);
+      this.owner.broken(this);
       return false;
     }
     this.framing = writer.framing;
@@ -290,7 +290,7 @@ export class Exchange implements ClientSide, Flushable {
       } else if (end) writer.lastChunk(NO_FIELDS);
     } else writer.put(chunk);
     if (!end) this.write(writer.take(), chunk.length);
-    else if (this.left > 0) this.abort();
+    else if (this.left > 0) this.owner.broken(this);
     else this.finishWith(writer.take(), chunk.length);
   }
 
@@ -299,13 +299,13 @@ export class Exchange implements ClientSide, Flushable {
     if (this.framing !== Framing.LENGTH) return true;
     this.left -= bytes;
     if (this.left >= 0) return true;
-    this.abort();
+    this.owner.broken(this);
     return false;
   }
 
   /** Queues the last bytes of a body that is not chunked. A body shorter than its head told is cut off, not ended. */
   private complete(chunk: Uint8Array): void {
-    if (this.left > 0) this.abort();
+    if (this.left > 0) this.owner.broken(this);
     else this.finishWith(chunk, chunk.length);
   }
 

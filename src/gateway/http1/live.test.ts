@@ -1,6 +1,6 @@
 /** The front on real sockets, in front of pipelines of a few lines. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { flushAll } from "../flush.ts";
 import { Listener } from "../listener.ts";
@@ -267,17 +267,35 @@ describe("files", () => {
     expect(count(raw.text, "content-length: 0\r\n")).toBeGreaterThanOrEqual(1);
   });
 
-  test("what is no regular file, or is not there, cuts the response", async () => {
+  test("what is no regular file, or is not there: 502", async () => {
     const path = folder();
     const fifo = join(path, "fifo");
     Bun.spawnSync(["mkfifo", fifo]);
     expect(existsSync(fifo)).toBe(true);
     for (const bad of [join(path, "missing"), path, fifo, "/dev/zero", "no\0path"]) {
-      const raw = await client(await run(send(bad)));
+      const running = await run(send(bad));
+      const raw = await client(running);
       await raw.send(GET);
-      await raw.until("close", () => raw.closed);
-      expect([raw.reset, raw.text]).toEqual([true, ""]);
+      await raw.untilEnd();
+      expect(raw.text).toContain("HTTP/1.1 502 ");
+      expect(running.requests[0]!.goneFor).toBe("protocol-error");
     }
+  });
+
+  test("one that becomes shorter while it is sent cuts the response", async () => {
+    const path = join(folder(), "data");
+    writeFileSync(path, Buffer.alloc(64 * 1024 * 1024));
+    const running = await run(send(path));
+    const raw = await client(running);
+    raw.keep = false;
+    await raw.send(GET);
+    await raw.until("first bytes", () => raw.received > 0);
+    raw.pause();
+    truncateSync(path, 1000);
+    raw.resume();
+    await running.until("gone", () => running.requests[0]!.goneFor === "protocol-error");
+    await raw.until("close", () => raw.closed);
+    expect(raw.reset).toBe(true);
   });
 
   test("a length of the app's that is not the file's: 502", async () => {
