@@ -125,14 +125,13 @@ describe("errors", () => {
       exit: Exit.USAGE,
       hint: "Use another.",
     });
-    expect([error.code, error.exit, error.hint, error.whose, error.message]).toEqual([
+    expect([error.code, error.exit, error.hint, error.message]).toEqual([
       "port_taken",
       2,
       "Use another.",
-      "user",
       "Port 80 is taken.",
     ]);
-    expect(new HeadraceError("internal", "Oh.").whose).toBe("system");
+    expect(new HeadraceError("internal", "Oh.").exit).toBe(Exit.SYSTEM);
   });
 
   test("system codes are read from whatever was thrown", () => {

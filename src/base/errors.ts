@@ -61,11 +61,6 @@ export class HeadraceError extends Error {
     this.hint = more.hint ?? "";
     this.detail = more.detail ?? "";
   }
-
-  /** Whose doing it is, as the exit code tells. */
-  get whose(): Whose {
-    return this.exit === Exit.USAGE || this.exit === Exit.APP ? "user" : "system";
-  }
 }
 
 /** The message of whatever was thrown. */

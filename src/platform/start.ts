@@ -7,6 +7,7 @@ import { systemClock } from "../base/clock.ts";
 import { Exit, HeadraceError } from "../base/errors.ts";
 import { ReleaseStack } from "../base/release.ts";
 import type { RunConfig } from "../config/run-config.ts";
+import { revisionName } from "../config/service.ts";
 import { createMeterFile, MeterReader } from "../gateway/meter.ts";
 import { SlotTable } from "../gateway/table.ts";
 import {
@@ -112,7 +113,7 @@ class Platform {
   async start(): Promise<Running> {
     const config = this.#config;
     const runDir = this.#runDir();
-    const revision = `${config.service}-1`;
+    const revision = revisionName(config.service);
     const table = SlotTable.create(join(runDir, "slots"), {
       rows: ROWS,
       columns: config.gateways + SPARE_COLUMNS,
