@@ -1,4 +1,4 @@
-import { type RunResult, ZlibContext, zlibContextsWork } from "./zlib-context.ts";
+import { ZlibContext, zlibContextsWork } from "./zlib-context.ts";
 
 /**
  * permessage-deflate (RFC 7692). What it may cost is bounded by what is in progress, not by how many clients are
@@ -146,7 +146,12 @@ export class MessageDeflater {
     this.#context ??= deflaters.take(this.#windowBits);
     const pieces: Uint8Array[] = [];
     // Flushing twice without input in between writes nothing, so a last empty part goes out as its own empty block.
-    this.#context.run(chunk, (piece) => pieces.push(piece) > 0);
+    this.#context.give(chunk);
+    while (this.#context.more) {
+      const piece = this.#context.step();
+      if (piece === null) break;
+      pieces.push(piece);
+    }
     if (!last) return join(pieces);
     deflaters.give(this.#windowBits, this.#context);
     this.#context = null;
@@ -160,15 +165,19 @@ export class MessageDeflater {
   }
 }
 
-/** How decompression of a part ended; `too-big` once the message is longer than it may be. */
-export type InflateResult = "done" | "too-big" | "invalid";
+/** What {@link MessageInflater.pull} found: output, nothing more for now, or why the message ends here. */
+export type Inflated = Uint8Array | null | "too-big" | "invalid";
 
-/** Decompresses the messages of one connection, never making more than the limit plus one piece of 64 KiB. */
+/**
+ * Decompresses the messages of one connection, piece by piece as they are asked for: what a few bytes stand for is never made
+ * before somebody takes it.
+ */
 export class MessageInflater {
   readonly #params: DeflateParams;
   readonly #limit: number;
   #context: ZlibContext | null = null;
   #produced = 0;
+  #tailDue = false;
 
   /** @param maxMessage bytes of one message once decompressed; 0 for no limit */
   constructor(params: DeflateParams, maxMessage: number) {
@@ -176,18 +185,38 @@ export class MessageInflater {
     this.#limit = maxMessage === 0 ? Number.MAX_SAFE_INTEGER : maxMessage;
   }
 
-  /** Decompresses a part of a message into `pieces`; the last part ends it. */
-  run(chunk: Uint8Array, last: boolean, pieces: Uint8Array[]): InflateResult {
+  /** Gives a part of a message; the last part ends it. The part before must have been pulled out completely. */
+  push(chunk: Uint8Array, last: boolean): void {
     this.#context ??= inflaters.take(this.#params.clientWindowBits);
-    let result = this.#feed(this.#context, chunk, pieces);
-    if (result === "done" && last) {
-      result = this.#feed(this.#context, TAIL, pieces);
-      if (result === "done") this.#endMessage(this.#context);
+    this.#context.give(chunk);
+    this.#tailDue = last;
+  }
+
+  /** Takes the next piece, at most 64 KiB. */
+  pull(): Inflated {
+    const context = this.#context;
+    if (context === null) return null;
+    while (true) {
+      if (!context.more) {
+        if (!this.#tailDue) return null;
+        this.#tailDue = false;
+        context.give(TAIL);
+      }
+      const piece = context.step();
+      // A broken context is of no use to anybody, and neither is one that was stopped half way.
+      if (piece === null) return this.#fail("invalid");
+      this.#produced += piece.length;
+      if (this.#produced > this.#limit) return this.#fail("too-big");
+      if (piece.length > 0) return piece;
     }
-    if (result === "done") return "done";
-    // The context is broken or stopped half way: the connection ends here.
-    this.close();
-    return result === "invalid" ? "invalid" : "too-big";
+  }
+
+  /** The message that was pulled out completely is over. */
+  endMessage(): void {
+    this.#produced = 0;
+    if (!this.#params.clientNoContextTakeover || this.#context === null) return;
+    inflaters.give(this.#params.clientWindowBits, this.#context);
+    this.#context = null;
   }
 
   close(): void {
@@ -195,21 +224,9 @@ export class MessageInflater {
     this.#context = null;
   }
 
-  #feed(context: ZlibContext, chunk: Uint8Array, pieces: Uint8Array[]): RunResult {
-    if (chunk.length === 0) return "done";
-    return context.run(chunk, (piece) => {
-      this.#produced += piece.length;
-      if (this.#produced > this.#limit) return false;
-      pieces.push(piece);
-      return true;
-    });
-  }
-
-  #endMessage(context: ZlibContext): void {
-    this.#produced = 0;
-    if (!this.#params.clientNoContextTakeover) return;
-    inflaters.give(this.#params.clientWindowBits, context);
-    this.#context = null;
+  #fail(why: "too-big" | "invalid"): "too-big" | "invalid" {
+    this.close();
+    return why;
   }
 }
 

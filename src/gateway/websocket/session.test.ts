@@ -116,6 +116,26 @@ describe("credit", () => {
   });
 });
 
+describe("text", () => {
+  test("fails at the first byte that cannot be right, not at the end of the message", () => {
+    const rig = new Rig();
+    rig.session.grant(100);
+    rig.session.data(masked(0x01, Buffer.from("good \u20ac")));
+    rig.session.data(masked(0x00, Buffer.from([0xe2, 0x82])));
+    expect(rig.events).toEqual(["text good \u20ac ..", "text \ufffd .."]);
+    rig.session.data(masked(0x00, "x").subarray(0, 7));
+    expect(rig.events.at(-1)).toBe("closed 1007 message is not valid");
+  });
+
+  test("an empty end of a message needs no credit", () => {
+    const rig = new Rig();
+    rig.session.grant(2);
+    rig.session.data(Buffer.concat([masked(0x01, "ab"), masked(0x80, ""), masked(0x81, "")]));
+    expect(rig.events).toEqual(["text ab ..", "text ", "text "]);
+    expect(rig.paused).toBe(false);
+  });
+});
+
 describe("closing", () => {
   test("by the pipeline: waits for the client's close frame and drops what comes before it", () => {
     const rig = new Rig();

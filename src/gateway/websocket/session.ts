@@ -162,7 +162,7 @@ export class WebSocketSession implements TransportUser, Ticked {
     this.#closeAt = this.#ticker.now + CLOSE_TIMEOUT_MS;
     this.#transport.write(controlFrame(Opcode.CLOSE, closePayload(code, reason)), 0);
     // What waits for credit will not be read any more, but the client's close frame stands behind it.
-    this.#inbox.clear();
+    this.#inbox.close();
     this.#pump();
   }
 
@@ -198,8 +198,9 @@ export class WebSocketSession implements TransportUser, Ticked {
 
   #step(): boolean {
     if (this.#state === "closed") return false;
-    if (!this.#inbox.empty) {
-      if (this.#credit === 0) return this.#wait();
+    const { waiting } = this.#inbox;
+    if (waiting >= 0) {
+      if (waiting > 0 && this.#credit === 0) return this.#wait();
       this.#pass(this.#inbox.take(this.#credit));
       return true;
     }
@@ -239,15 +240,22 @@ export class WebSocketSession implements TransportUser, Ticked {
 
   #receive(): void {
     const decoder = this.#decoder;
-    const problem = this.#inbox.put(decoder.text, decoder.compressed, decoder.payload, decoder.end);
-    if (problem === 0) return;
-    const reason = problem === CloseCode.TOO_BIG ? "message is too big" : "message is not valid";
-    this.#fail(problem, reason);
+    this.#inbox.put(decoder.text, decoder.compressed, decoder.payload, decoder.end);
+    this.#judge();
   }
 
   #pass(piece: Uint8Array): void {
     this.#credit -= piece.length;
+    // Taking it out has looked at what follows.
+    const bad = this.#inbox.problem !== 0;
     this.#exchange.message(this.#inbox.text, piece, this.#inbox.more);
+    if (bad) this.#judge();
+  }
+
+  #judge(): void {
+    const { problem } = this.#inbox;
+    if (problem === 0 || this.#state !== "open") return;
+    this.#fail(problem, problem === CloseCode.TOO_BIG ? "message is too big" : "message is not valid");
   }
 
   #control(opcode: number, payload: Uint8Array): void {

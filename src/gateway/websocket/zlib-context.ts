@@ -29,18 +29,19 @@ interface ZlibStream {
   close(): void;
 }
 
-/** Called with every piece of output; the piece belongs to the callee. Returning false stops the run. */
-export type Output = (piece: Uint8Array) => boolean;
-
-/** How a run ended. */
-export type RunResult = "done" | "stopped" | "invalid";
-
-const SCRATCH_SIZE = 64 * 1024;
+/** Most output of one step. */
+const PIECE_SIZE = 64 * 1024;
+const EMPTY = new Uint8Array(0);
 let scratch: Uint8Array | undefined;
 
 /** One compression or decompression context. */
 export class ZlibContext {
   readonly #stream: ZlibStream;
+  /** Whether another {@link step} is due for the input given. */
+  more = false;
+  #input: Uint8Array = EMPTY;
+  #at = 0;
+  #ended = false;
   #invalid = false;
 
   private constructor(stream: ZlibStream) {
@@ -58,31 +59,45 @@ export class ZlibContext {
     return new ZlibContext(createInflateRaw({ windowBits }) as unknown as ZlibStream);
   }
 
-  /** Runs `input` through, flushed to a byte border. */
-  run(input: Uint8Array, output: Output): RunResult {
-    scratch ??= new Uint8Array(SCRATCH_SIZE);
+  /**
+   * Runs the rest of {@link give}'s input through, at most {@link PIECE_SIZE} bytes of output at a time, flushed to a byte border.
+   *
+   * @returns the output, which belongs to the caller; empty when there is none yet; null when the input is broken
+   */
+  step(): Uint8Array | null {
+    scratch ??= new Uint8Array(PIECE_SIZE);
     const { _handle: handle, _writeState: state } = this.#stream;
-    let at = 0;
-    let ended = false;
-    while (true) {
-      handle.writeSync(constants.Z_SYNC_FLUSH, input, at, input.length - at, scratch, 0, SCRATCH_SIZE);
-      if (this.#invalid) return "invalid";
-      const produced = SCRATCH_SIZE - state[0]!;
-      const consumed = input.length - at - state[1]!;
-      at += consumed;
-      if (produced > 0 && !output(scratch.slice(0, produced))) return "stopped";
-      if (state[0] === 0) continue;
-      if (at === input.length) return "done";
+    const left = this.#input.length - this.#at;
+    handle.writeSync(constants.Z_SYNC_FLUSH, this.#input, this.#at, left, scratch, 0, PIECE_SIZE);
+    if (this.#invalid) return null;
+    const room = state[0]!;
+    const consumed = left - state[1]!;
+    this.#at += consumed;
+    // A full output may mean that there is more without any more input.
+    this.more = room === 0 || consumed < left;
+    if (room > 0 && this.more) {
       // A final block has ended the stream before the input: what follows is a new one (RFC 7692 §7.2.3.4).
-      if (ended && consumed === 0) return "invalid";
-      ended = true;
+      if (this.#ended && consumed === 0) return null;
+      this.#ended = true;
       handle.reset();
     }
+    if (!this.more) this.#input = EMPTY;
+    return room === PIECE_SIZE ? EMPTY : scratch.slice(0, PIECE_SIZE - room);
+  }
+
+  /** Gives input. All that was given before must have been run through. */
+  give(input: Uint8Array): void {
+    this.#input = input;
+    this.#at = 0;
+    this.#ended = false;
+    this.more = true;
   }
 
   /** Forgets the window, so that the context can serve another message. */
   reset(): void {
     this.#invalid = false;
+    this.#input = EMPTY;
+    this.more = false;
     this.#stream._handle.reset();
   }
 
@@ -102,16 +117,13 @@ export function zlibContextsWork(): boolean {
 function probe(): boolean {
   try {
     const text = new TextEncoder().encode("headrace headrace headrace");
-    const packed: Uint8Array[] = [];
     const deflate = ZlibContext.deflate(15);
     const inflate = ZlibContext.inflate(15);
     let out = 0;
     for (let round = 0; round < 2; round++) {
-      deflate.run(text, (piece) => packed.push(piece) > 0);
-      inflate.run(packed.pop()!, (piece) => {
-        out += piece.length;
-        return true;
-      });
+      deflate.give(text);
+      inflate.give(deflate.step()!);
+      out += inflate.step()!.length;
       deflate.reset();
       inflate.reset();
     }
