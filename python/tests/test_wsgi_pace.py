@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Tuple
 
-from headrace.worker.wsgi_pace import Pace, busy_time
+from headrace.worker.wsgi_pace import Pace, busy_time, stands_in_line
 
 MS = 1_000_000
 ME = (1, 1)
@@ -84,3 +84,24 @@ def test_busy_time() -> None:
     while time.thread_time_ns() < end:
         pass
     assert busy_time(me) - before >= 2 * MS
+
+
+def test_stands_in_line() -> None:
+    ready, go = threading.Event(), threading.Event()
+    found: "list[Tuple[int, int]]" = []
+
+    def wait() -> None:
+        found.append((threading.get_ident(), threading.get_native_id()))
+        ready.set()
+        go.wait()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    ready.wait()
+    end = time.monotonic() + 30
+    while stands_in_line(found[0]) and time.monotonic() < end:
+        pass
+    assert not stands_in_line(found[0])
+    assert stands_in_line((threading.get_ident(), threading.get_native_id()))
+    go.set()
+    thread.join()

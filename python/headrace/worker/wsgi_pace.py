@@ -37,6 +37,15 @@ def busy_time(thread: Worker) -> int:
         return time.thread_time_ns() if ident == threading.get_ident() else 0
 
 
+def stands_in_line(thread: Worker) -> bool:
+    """Whether a thread could run right now, or does: the present wait for a processor is not part of `busy_time` yet."""
+    try:
+        with open(f"/proc/self/task/{thread[1]}/stat", "rb", 0) as file:
+            return file.read().rpartition(b") ")[2][:1] == b"R"
+    except OSError:
+        return False
+
+
 class Pace:
     """Not thread-safe: used with the crew's lock held. inline: how the next call is to be run.
 

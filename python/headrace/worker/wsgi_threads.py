@@ -25,7 +25,7 @@ from .wsgi_connection import Connection
 from .wsgi_crew import Crew, Reports
 from .wsgi_environ import EnvironMaker
 from .wsgi_exchange import App
-from .wsgi_pace import Pace, Worker, busy_time
+from .wsgi_pace import Pace, Worker, busy_time, stands_in_line
 
 _TICK = 0.001
 _LINGER = 500_000
@@ -191,7 +191,7 @@ class ThreadCrew(Crew):
                 continue
             looks += 1
             now, busy = time.perf_counter_ns(), busy_time(running)
-            waits = looks > 1 and (now - since) > 2 * (busy - base)
+            waits = looks > 1 and (now - since) > 2 * (busy - base) and not stands_in_line(running)
             since, base = now, busy
             if waits or looks >= _MOST_LOOKS:
                 self._relieve(begun, waits)
