@@ -3,7 +3,12 @@ import type { Exit } from "./ports.ts";
 
 /** Failures of this room, and those that the worker reports (its codes have dashes where ours have underscores). */
 export const errors = {
-  app_not_found: { whose: "user", exit: ExitCode.USAGE, text: "Python finds no such file or module." },
+  app_not_found: {
+    whose: "user",
+    exit: ExitCode.USAGE,
+    text: "Python finds no such file or module.",
+    hint: "Start Headrace in the folder that holds it, or name that folder with --app-dir.",
+  },
   app_target_invalid: {
     whose: "user",
     exit: ExitCode.USAGE,

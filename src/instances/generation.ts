@@ -21,6 +21,13 @@ interface Seat {
   open: boolean;
 }
 
+/** What makes a generation. Numbers rise from 1. */
+export interface Plan {
+  readonly number: number;
+  readonly launcher: Launcher;
+  readonly restart: RestartSettings;
+}
+
 export class Generation {
   readonly number: number;
   readonly launcher: Launcher;
@@ -34,11 +41,11 @@ export class Generation {
   #accepted = false;
 
   /** @param crashed called for every crash, to tell a crash loop */
-  constructor(host: Host, number: number, launcher: Launcher, restart: RestartSettings, crashed: () => void) {
+  constructor(host: Host, plan: Plan, crashed: () => void) {
     this.#host = host;
-    this.number = number;
-    this.launcher = launcher;
-    this.#restart = restart;
+    this.number = plan.number;
+    this.launcher = plan.launcher;
+    this.#restart = plan.restart;
     this.#crashed = crashed;
   }
 

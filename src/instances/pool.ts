@@ -220,9 +220,8 @@ export class Pool {
   }
 
   #generation(launcher: Launcher): Generation {
-    const generation = new Generation(this.#host, ++this.#generations, launcher, this.#restart, () =>
-      this.#crash(),
-    );
+    const plan = { number: ++this.#generations, launcher, restart: this.#restart };
+    const generation = new Generation(this.#host, plan, () => this.#crash());
     this.#all.add(generation);
     return generation;
   }
