@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { startAdmin } from "../../admin/server.ts";
 import { Exit, messageOf } from "../../base/errors.ts";
 import { ReleaseStack, type Undo } from "../../base/release.ts";
+import type { ConfigErrorCode } from "../../config/errors.ts";
 import { loadRun } from "../../config/load.ts";
 import type { Facts } from "../../config/resolve.ts";
 import type { RunConfig } from "../../config/run-config.ts";
@@ -18,6 +19,9 @@ import { listenToSignals, type Signals } from "../signals.ts";
 import { startedRecord, startedText } from "../started.ts";
 import { tellError, tellProblems } from "../tell.ts";
 
+/** Problems of people who may not know what there is. */
+const HELPED: ReadonlySet<ConfigErrorCode> = new Set(["unknown_flag", "missing_value", "app_missing"]);
+
 /** `headrace run`: serves an app until a signal ends it. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const loaded = loadRun(argv, io.env, factsOf(io));
@@ -27,7 +31,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
   if (loaded.kind === "problems") {
     tellProblems(io, loaded.problems, loaded.notices);
-    io.err("headrace run --help lists all flags.\n");
+    if (loaded.problems.some(({ code }) => HELPED.has(code)))
+      io.err("headrace run --help lists all flags.\n");
     return Exit.USAGE;
   }
   tellProblems(io, [], loaded.notices);
