@@ -1,6 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { DataClient } from "./testdata.ts";
-import { asgiApp, Kit, options, untilGone } from "./testkit.ts";
+import { asgiApp, Kit, options, python, untilGone } from "./testkit.ts";
+
+const wsgiApp = "def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'hi']\n";
 
 // Forks are for Linux; elsewhere the pool says so and spawns (preload.ts).
 describe.skipIf(process.platform !== "linux")("a zygote", () => {
@@ -74,24 +79,51 @@ describe.skipIf(process.platform !== "linux")("a zygote", () => {
   test(
     "leaves out an installed package that starts threads, and still shares the others",
     async () => {
-      const files = {
-        "lib/site-packages/tracer/__init__.py": background,
-        "lib/site-packages/plain/__init__.py": "import os\npid = os.getpid()\n",
-      };
-      const source = asgiApp.replace(
-        "str(os.getpid()).encode()",
-        'b"shared" if plain.pid != os.getpid() else b"own"',
-      );
-      await using kit = new Kit(
-        `import sys\nsys.path.append("lib/site-packages")\nimport tracer, plain\n${source}`,
-        { preload: "auto", env: { ...process.env } },
-        { files },
-      );
-      kit.write("sitecustomize.py", "");
+      const home = mkdtempSync(join(tmpdir(), "hr-packages-"));
+      const packages = join(home, "site-packages");
+      mkdirSync(packages);
+      writeFileSync(join(packages, "tracer.py"), background);
+      writeFileSync(join(packages, "plain.py"), "import os\nmade_in = os.getpid()\n");
+      const source = asgiApp.replace("str(os.getpid())", "str(plain.made_in != os.getpid())");
+      await using kit = new Kit(`import tracer, plain\n${source}`, {
+        preload: "auto",
+        env: { ...process.env, PYTHONPATH: packages },
+      });
       await kit.pool.start();
+      rmSync(home, { recursive: true });
       const { level, reasons } = kit.pool.status.preload;
       expect(level).toBe("imports");
+      const client = await DataClient.connect(kit.routes[0]!.socket);
+      expect(await client.get("/")).toMatchObject({ body: "True" });
+      client.close();
       expect(reasons.join()).toContain("tracer: the Python thread");
+    },
+    options,
+  );
+
+  const hasGevent = Bun.spawnSync([python, "-c", "import gevent"]).success;
+  for (const keepImports of [false, true]) {
+    test.skipIf(!hasGevent)(
+      `is not made for an app that patches the standard library (imports kept: ${keepImports})`,
+      async () => {
+        const source = `from gevent import monkey\nmonkey.patch_all()\n${wsgiApp}`;
+        await using kit = new Kit(source, { preload: "auto", keepImports });
+        await kit.pool.start();
+        const { level, reasons } = kit.pool.status.preload;
+        expect(level).toBe("off");
+        expect(reasons.join()).toContain("gevent.monkey: ");
+      },
+      options,
+    );
+  }
+
+  test.skipIf(!hasGevent)(
+    "is not made where gevent runs the app",
+    async () => {
+      await using kit = new Kit(wsgiApp, { preload: "auto", workerClass: "gevent" });
+      await kit.pool.start();
+      expect(kit.pool.status.preload.level).toBe("off");
+      expect(kit.pool.status.preload.reasons.join()).toContain("gevent");
     },
     options,
   );

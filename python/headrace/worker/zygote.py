@@ -86,7 +86,12 @@ def _leave(status: int = 0) -> Any:
 def _prepare(boot: Boot, control: Control) -> _Prepared:
     own = [control.fileno()]
     if boot.preload == "imports":
-        modules, blamed = _discover(boot, own)
+        modules, found = _discover(boot, own)
+        # Patches have to come before what they patch is imported: nothing may be shared then.
+        patches = [finding for finding in found if finding.kind == "patch"]
+        if patches:
+            return _Prepared(None, patches, modules)
+        blamed = {finding.module.split(".", 1)[0] for finding in found}
         with Recorder() as recorder:
             import_quietly([name for name in modules if name.split(".", 1)[0] not in blamed])
             import_quietly(companions(boot, "asgi" if "asyncio" in modules else "wsgi"))
@@ -122,9 +127,9 @@ def import_quietly(names: List[str]) -> None:
             continue
 
 
-def _discover(boot: Boot, own: List[int]) -> Tuple[List[str], List[str]]:
-    """Import the app in a process that is thrown away. The modules from outside its tree, in their order, and the top-level
-    packages among them that left something behind.
+def _discover(boot: Boot, own: List[int]) -> Tuple[List[str], List[Finding]]:
+    """Import the app in a process that is thrown away. The modules from outside its tree, in their order, and what the import
+    left behind.
 
     When the import fails, what it had loaded so far is still worth sharing: the instances report the failure.
     """
@@ -147,22 +152,20 @@ def _discover(boot: Boot, own: List[int]) -> Tuple[List[str], List[str]]:
         text = pipe.read()
     os.waitpid(pid, 0)
     try:
-        modules, blamed = json.loads(text)
+        modules, found = json.loads(text)
     except ValueError:
         return [], []
-    return modules, blamed
+    return modules, [Finding(*finding) for finding in found]
 
 
-def _scratch(boot: Boot, own: List[int]) -> Tuple[List[str], List[str]]:
+def _scratch(boot: Boot, own: List[int]) -> Tuple[List[str], List[Finding]]:
     before = set(sys.modules)
     with Recorder() as recorder:
         try:
             importer.load(boot)
         except StartupError:
             pass
-    modules = preflight.dependencies(before)
-    blamed = {finding.module.split(".", 1)[0] for finding in preflight.inspect(recorder, own)}
-    return modules, sorted(blamed)
+    return preflight.dependencies(before), preflight.inspect(recorder, own)
 
 
 def _silence() -> None:

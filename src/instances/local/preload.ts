@@ -38,10 +38,11 @@ async function choose(host: Host): Promise<Launcher | StartFailure> {
   const reasons: string[] = [];
   if (preload === "app" || (preload === "auto" && !keepImports)) {
     const launcher = await tryLevel(host, "app", reasons);
-    if (launcher !== undefined) return launcher;
+    if (launcher !== "imports") return launcher === "off" ? spawnLauncher(host.spec, reasons) : launcher;
   }
   if (preload === "auto" && keepImports) reasons.push("reloads keep the imports and import the app anew");
-  return (await tryLevel(host, "imports", reasons)) ?? spawnLauncher(host.spec, reasons);
+  const launcher = await tryLevel(host, "imports", reasons);
+  return typeof launcher === "string" ? spawnLauncher(host.spec, reasons) : launcher;
 }
 
 /** Why there can be no zygote at all; undefined when there can. */
@@ -52,12 +53,12 @@ function noZygote(workerClass: string): string | undefined {
   return undefined;
 }
 
-/** A launcher at this level, a failure, or undefined when `auto` has to look for a lower one; `reasons` says why then. */
+/** A launcher at this level, a failure, or the lower level that `auto` may try next; `reasons` says why then. */
 async function tryLevel(
   host: Host,
   level: "app" | "imports",
   reasons: string[],
-): Promise<Launcher | StartFailure | undefined> {
+): Promise<Launcher | StartFailure | "imports" | "off"> {
   const started = await Zygote.start(host, level);
   if (started.kind === "failed") return started.failure;
   const { zygote } = started;
@@ -65,7 +66,7 @@ async function tryLevel(
   reasons.push(...zygote.findings.map((finding) => explain(level, finding)));
   if (host.spec.preload !== "auto") return new ZygoteLauncher(host, zygote, reasons);
   await zygote.close();
-  return undefined;
+  return zygote.holds === "imports" && level === "app" ? "imports" : "off";
 }
 
 function explain(level: "app" | "imports", finding: Finding): string {

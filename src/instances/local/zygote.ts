@@ -38,8 +38,9 @@ type State = "starting" | "ready" | "gone";
 export class Zygote {
   readonly id = `z-${randomId(6)}`;
   readonly level: "app" | "imports";
-  /** What its import left behind; known when it is ready. */
+  /** What its import left behind, and the level that holds by that; known when it is ready. */
   findings: readonly Finding[] = [];
+  holds: "app" | "imports" | "off";
   /** Resolves when its process is gone. */
   readonly gone: Promise<Exit>;
 
@@ -62,6 +63,7 @@ export class Zygote {
   private constructor(host: Host, level: "app" | "imports") {
     this.#host = host;
     this.level = level;
+    this.holds = level;
     this.gone = this.#gone.promise;
   }
 
@@ -134,6 +136,7 @@ export class Zygote {
     switch (message.type) {
       case "preflight":
         this.findings = message.findings;
+        this.holds = message.level;
         break;
       case "ready":
         if (this.#state !== "starting") break;
