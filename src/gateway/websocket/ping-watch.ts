@@ -34,16 +34,14 @@ export class PingWatch {
     this.#waits = false;
   }
 
-  /** We do not read: a pong may be waiting for us, so the client is not to blame. */
-  deaf(now: number): void {
-    this.#pingAt = now;
-    this.#waits = false;
-  }
-
-  /** After "ping" a ping counts as sent. */
-  look(now: number): PingAdvice {
+  /**
+   * Says what to do now; after "ping" a ping counts as sent. `deaf`: we do not read at the moment. Then a pong may be waiting for us and
+   * the client is not to blame, but it is still pinged: a client that is gone answers with a reset, which is all we can hear.
+   */
+  look(now: number, deaf: boolean): PingAdvice {
     if (this.#intervalMs === 0) return "nothing";
-    if (this.#waits && this.#timeoutMs > 0) {
+    if (deaf) this.#aliveAt = now;
+    if (this.#waits && this.#timeoutMs > 0 && !deaf) {
       return now - Math.max(this.#pingAt, this.#aliveAt) >= this.#timeoutMs ? "give-up" : "nothing";
     }
     if (now - this.#pingAt < this.#intervalMs) return "nothing";

@@ -259,7 +259,13 @@ describe("keep-alive", () => {
     rig.session.data(masked(0x81, "waits"));
     for (let at = 0; at < 10_000; at += 500) rig.at(at);
     expect(rig.events).toEqual([]);
-    expect(rig.written).toEqual([]);
+    // Pinged it is: whether it is gone shows in no other way.
+    expect(rig.written.length).toBeGreaterThan(5);
+    rig.session.grant(100);
+    rig.at(9990);
+    expect(rig.events).toEqual(["text waits"]);
+    rig.at(10_100);
+    expect(rig.events.at(-1)).toBe("closed 1006 keepalive ping timeout");
   });
 });
 
@@ -334,6 +340,15 @@ describe("over a socket", () => {
     await client.until(() => client.frames.some((frame) => frame.opcode === 10));
     expect(granted).toBe(40 * 30_000);
     client.cut();
+    expect((await server.closed(0)).closedCode).toBe(1006);
+  });
+
+  test("a client that leaves while its messages wait for credit is noticed", async () => {
+    server = new EchoServer({ window: 10, settings: { pingIntervalMs: 20, pingTimeoutMs: 10_000 } });
+    const client = await RawClient.open(server.port);
+    client.send(masked(0x82, Buffer.alloc(30_000)));
+    await client.until(() => client.frames.length > 0);
+    client.finish();
     expect((await server.closed(0)).closedCode).toBe(1006);
   });
 

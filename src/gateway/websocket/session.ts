@@ -175,8 +175,7 @@ export class WebSocketSession implements TransportUser, Ticked {
       return;
     }
     if (this.#state === "closed") return;
-    if (this.#paused) this.#pings.deaf(now);
-    const advice = this.#pings.look(now);
+    const advice = this.#pings.look(now, this.#paused);
     if (advice === "ping") {
       this.#transport.write(controlFrame(Opcode.PING, PING_PAYLOAD), 0);
     } else if (advice === "give-up") {
