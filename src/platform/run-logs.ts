@@ -17,6 +17,8 @@ export interface RunLogs {
   output(service: string, revision: string): (line: OutputLine) => void;
   /** Text for people, in order with the log lines. */
   text(text: string): void;
+  /** Writes what readers take at once. For the last moment before the process dies. */
+  flushNow(): void;
   close(): Promise<void>;
 }
 
@@ -43,6 +45,10 @@ export function openLogs(config: Pick<RunConfig, "logFormat" | "logLevel">, io: 
     paint,
     output: (service, revision) => (line) => logger.app({ time: Date.now(), service, revision, ...line }),
     text: (text) => stderr.write(text),
+    flushNow() {
+      stdout.flushNow();
+      stderr.flushNow();
+    },
     async close() {
       await Promise.all([stdout.close(CLOSE_MS), stderr.close(CLOSE_MS)]);
     },

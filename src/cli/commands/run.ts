@@ -13,6 +13,7 @@ import { openLogs, type RunLogs } from "../../platform/run-logs.ts";
 import type { Running } from "../../platform/start.ts";
 import { adminPorts } from "../admin-ports.ts";
 import { cliRecord } from "../events.ts";
+import { tellFaults } from "../faults.ts";
 import { runHelp } from "../help.ts";
 import type { Io } from "../io.ts";
 import { listenToSignals, type Signals } from "../signals.ts";
@@ -37,9 +38,11 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
   tellProblems(io, [], loaded.notices);
   const logs = openLogs(loaded.config, io);
+  const deaf = tellFaults({ log: logs.log, flushNow: logs.flushNow, exit: process.exit });
   try {
     return await serve(loaded.config, io, logs);
   } finally {
+    deaf();
     await logs.close();
   }
 }
