@@ -18,6 +18,7 @@ FIELDS = 6
 """Fields of a REQUEST before the header pairs: method, target, peers, request id, timeout, tls."""
 
 _MOST_NAMES = 2048
+_LONGEST_NAME = 64
 _names: dict[str, str | None] = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 _PROTOCOLS = {0: "HTTP/1.1", frames.FLAG_HTTP10: "HTTP/1.0", frames.FLAG_HTTP2: "HTTP/2.0"}
 _VERSIONS = frames.FLAG_HTTP10 | frames.FLAG_HTTP2
@@ -110,7 +111,7 @@ def _key(name: str) -> str | None:
     `x_real_ip` and `x-real-ip` would meet in one key, and only one of them is checked by proxies: the underscore loses.
     """
     key = None if "_" in name else "HTTP_" + name.upper().replace("-", "_")
-    if len(_names) < _MOST_NAMES:
+    if len(_names) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
         _names[name] = key
     return key
 
