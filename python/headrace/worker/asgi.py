@@ -31,6 +31,8 @@ from .scopes import ScopeBuilder
 
 _LAG_SAMPLE = 0.02
 
+Starter = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
+
 
 def run(app: Any, boot: Boot, control: Control) -> int:
     """Serve until the platform says stop. The exit status. Raises StartupError."""
@@ -67,13 +69,11 @@ class Server:
         self.draining = False
         self.eager = False
         self.served = 0
-        self.open_streams = 0
-        self._stopping = False
+        self.stopping = False
         self._stop: "asyncio.Future[float]" = loop.create_future()
         self._lifespan = Lifespan(app, boot, self)
-        self._base = contextvars.copy_context()
-        self._scopes = ScopeBuilder(Root(boot.root_path), None)
-        self._start: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"] = loop.create_task
+        self.scopes = ScopeBuilder(Root(boot.root_path), None)
+        self.start: Starter = _starter(loop, contextvars.copy_context(), False)
         self._tasks: Set["asyncio.Task[None]"] = set()
 
     async def serve(self, loop_name: str) -> int:
@@ -90,7 +90,7 @@ class Server:
                 listener = await self._listen()
                 self.control.ready("asgi", loop_name)
             timeout = await self._stop
-            self._stopping = True
+            self.stopping = True
             await self._lifespan.shutdown(timeout)
             self.control.send("stopped")
         finally:
@@ -106,10 +106,9 @@ class Server:
     def _prepare(self) -> None:
         """What can only be known after startup: the app's context, its state, its task factory."""
         lifespan = self._lifespan
-        self._base = lifespan.context
-        self._scopes = ScopeBuilder(Root(self.boot.root_path), lifespan.state)
+        self.scopes = ScopeBuilder(Root(self.boot.root_path), lifespan.state)
         self.eager = sys.version_info >= (3, 12) and self.loop.get_task_factory() is None
-        self._start = _starter(self.loop, self._base, self.eager)
+        self.start = _starter(self.loop, lifespan.context, self.eager)
         # everything imported lives as long as the process: keep it out of every later collection
         gc.collect()
         gc.freeze()
@@ -132,29 +131,17 @@ class Server:
 
     # For connections and streams
 
-    def open(self, connection: Connection, flags: int, number: int, payload: bytes) -> None:
-        """Start the app call for a new stream. Raises ProtocolError for a payload of the wrong shape."""
-        if self._stopping:
-            connection.write(f.reset(number, f.RESET_REFUSED, "the instance stops", f.FLAG_DONE))
-            return
-        stream, scope = self._scopes.build(connection, flags, number, payload)
-        connection.streams[number] = stream
-        self.open_streams += 1
-        stream.task = self._start(stream.run(self.app, scope))
-
     def closed(self, connection: Connection) -> None:
-        """A stream of this connection is DONE."""
-        self.served += 1
-        self.open_streams -= 1
-        if self.draining and not self.open_streams:
-            self.control.send("idle")
-        if connection.lost and not connection.streams:
-            self.released(connection)
+        """While draining, or on a connection that is lost: a stream is DONE, or the connection has ended.
 
-    def released(self, connection: Connection) -> None:
-        """The connection has ended; once its last stream is DONE, the platform may give its slots to others."""
-        if connection.gateway >= 0 and connection.ended and not connection.streams:
-            self.control.send("released", gateway=connection.gateway)
+        Once the last stream of an ended connection is DONE, the platform may give its slots to others.
+        """
+        if connection.ended and not connection.streams and connection in self.connections:
+            self.connections.discard(connection)
+            if connection.gateway >= 0:
+                self.control.send("released", gateway=connection.gateway)
+        if self.draining and not self._streams():
+            self.control.send("idle")
 
     def report(self, line: str) -> None:
         """Write a line to the app's log."""
@@ -186,7 +173,7 @@ class Server:
             self.draining = True
             for connection in self.connections:
                 connection.write(f.frame(f.DRAIN, 0, 0))
-        if not self.open_streams:
+        if not self._streams():
             self.control.send("idle")
 
     def _on_stop(self, message: Message) -> None:
@@ -204,7 +191,7 @@ class Server:
         threads, busy = _threads(self.loop)
         self.control.send(
             "stats",
-            streams=self.open_streams,
+            streams=len(self._streams()),
             served=self.served,
             loop_lag_ms=round(lag, 3),
             threads=threads,
@@ -212,17 +199,22 @@ class Server:
         )
 
 
-def _starter(
-    loop: asyncio.AbstractEventLoop, base: contextvars.Context, eager: bool
-) -> Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]:
-    """What makes a task that starts in a copy of `base`."""
-    if eager:
-        make: Any = asyncio.Task
-        return lambda coroutine: make(coroutine, loop=loop, context=base.copy(), eager_start=True)
+def _starter(loop: asyncio.AbstractEventLoop, base: contextvars.Context, eager: bool) -> Starter:
+    """What makes a task, with a name, that starts in a copy of `base`."""
     if sys.version_info >= (3, 11):
-        return lambda coroutine: loop.create_task(coroutine, context=base.copy())
+        make: Any = asyncio.Task
+        copy = base.copy
+        if eager:
+            return lambda coroutine, name: make(coroutine, loop=loop, name=name, context=copy(), eager_start=True)
+        if loop.get_task_factory() is None:
+            return lambda coroutine, name: make(coroutine, loop=loop, name=name, context=copy())
+        return lambda coroutine, name: loop.create_task(coroutine, name=name, context=copy())
     # a task copies the context it is made in
-    return lambda coroutine: base.run(loop.create_task, coroutine)
+    return lambda coroutine, name: base.run(_create_named, loop, coroutine, name)
+
+
+def _create_named(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+    return loop.create_task(coroutine, name=name)
 
 
 def _threads(loop: asyncio.AbstractEventLoop) -> "tuple[int, int]":

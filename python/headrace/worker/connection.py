@@ -17,6 +17,7 @@ from .websocket import WebSocketStream
 if TYPE_CHECKING:
     from .asgi import Server
 
+_REQUEST = f.REQUEST
 _SEPARATE = 65536
 """Frames of this size are not copied together with others."""
 
@@ -27,6 +28,7 @@ class Connection(asyncio.Protocol):
     """Made by the server's listener, one a gateway.
 
     lost: nothing can be sent any more. ended: the transport has told so, the streams have their disconnects.
+    marks: the row of begun marks to write to, at index `column`, just before an app call; None for none.
     turn: counts flushes. credit: what the gateway grants on each new stream; window: what this side grants.
     """
 
@@ -46,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._scheduled = False
         self._decoder = f.Decoder()
         self._transport: Optional[asyncio.Transport] = None
-        self._marks: Any = None
+        self.marks: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: a gateway has connected."""
@@ -61,8 +63,7 @@ class Connection(asyncio.Protocol):
         self.held.clear()
         for stream in list(self.streams.values()):
             stream.on_reset(0, "")
-        self.server.connections.discard(self)
-        self.server.released(self)
+        self.server.closed(self)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes have come. An invalid frame ends the connection, and nothing else."""
@@ -71,8 +72,11 @@ class Connection(asyncio.Protocol):
         scheduled, self._scheduled = self._scheduled, True
         try:
             for kind, flags, stream, payload in self._decoder.feed(data):
-                if kind == f.REQUEST:
-                    self._request(flags, stream, payload)
+                if kind == _REQUEST:
+                    if stream <= self._last or self.gateway < 0:
+                        raise f.ProtocolError(f"REQUEST on stream {stream} after {self._last}, or before HELLO")
+                    self._last = stream
+                    self._open(flags, stream, payload)
                 else:
                     self._other(kind, flags, stream, payload)
         except f.ProtocolError as error:
@@ -84,16 +88,15 @@ class Connection(asyncio.Protocol):
         elif not scheduled:
             self.server.loop.call_soon(self.flush)
 
-    def _request(self, flags: int, number: int, payload: bytes) -> None:
-        if number <= self._last or self.gateway < 0:
-            raise f.ProtocolError(f"REQUEST on stream {number} after {self._last}, or before HELLO")
-        self._last = number
-        self.server.open(self, flags, number, payload)
-
-    def begun(self, number: int) -> None:
-        """Record that the app call of stream `number` begins now."""
-        if self._marks is not None:
-            self._marks[self.column] = number
+    def _open(self, flags: int, number: int, payload: bytes) -> None:
+        """Start the app call for a new stream."""
+        server = self.server
+        if server.stopping:
+            self.write(f.reset(number, f.RESET_REFUSED, "the instance stops", f.FLAG_DONE))
+            return
+        stream, scope = server.scopes.build(self, flags, number, payload)
+        self.streams[number] = stream
+        stream.task = server.start(stream.run(server.app, scope), scope["path"])
 
     def _other(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         if number:
@@ -122,7 +125,7 @@ class Connection(asyncio.Protocol):
         hello = f.parse_hello(payload)
         self.gateway, self.column, self.credit = hello.gateway, hello.column, hello.window
         marks = self.server.marks
-        self._marks = marks.row if marks.has(hello.column) else None
+        self.marks = marks.row if marks.has(hello.column) else None
         self.write(f.hello(self.window))
         if self.server.draining:
             self.write(f.frame(f.DRAIN, 0, 0))
@@ -165,7 +168,10 @@ class Connection(asyncio.Protocol):
     def closed(self, stream: Stream) -> None:
         """The app call of `stream` has returned, and its last frame is written."""
         del self.streams[stream.number]
-        self.server.closed(self)
+        server = self.server
+        server.served += 1
+        if server.draining or self.lost:
+            server.closed(self)
 
     def close(self) -> None:
         """Send what is written and close."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _HTTP_EXTENSIONS: Dict[str, Dict[str, Any]] = {"http.response.pathsend": {}, "http.response.early_hint": {}}
 _VERSIONS = {0: "1.1", f.FLAG_HTTP10: "1.0", f.FLAG_HTTP2: "2"}
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 _VERSION_FLAGS = f.FLAG_HTTP10 | f.FLAG_HTTP2
 
 
@@ -31,8 +32,10 @@ class ScopeBuilder:
         fields = payload.split(b"\0")
         if len(fields) < 6 or len(fields) % 2:
             raise f.ProtocolError(f"REQUEST on stream {number} with {len(fields)} fields")
-        method, target, address, name, _, secure = fields[:6]
-        headers = list(zip(fields[6::2], fields[7::2]))
+        each = iter(fields)
+        method, target, address = next(each), next(each), next(each)
+        name, _, secure = next(each), next(each), next(each)
+        headers = list(zip(each, each))
         raw_path, _, query = target.partition(b"?")
         if raw_path[:1] != b"/":
             raw_path, query = split_target(target)
@@ -41,8 +44,7 @@ class ScopeBuilder:
             raw_path = root.full(raw_path)
         try:
             client, server = peers(address)
-            verb = method.decode("ascii")
-            path = raw_path.decode("ascii") if b"%" not in raw_path and raw_path.isascii() else decode_path(raw_path)
+            verb = _METHODS.get(method) or method.decode("ascii")
         except ValueError as error:
             raise f.ProtocolError(f"REQUEST on stream {number}: {error}") from None
         scope: Event = {
@@ -51,7 +53,7 @@ class ScopeBuilder:
             "http_version": _VERSIONS.get(flags & _VERSION_FLAGS, "2"),
             "method": verb,
             "scheme": "https" if flags & f.FLAG_TLS else "http",
-            "path": path,
+            "path": decode_path(raw_path) if b"%" in raw_path else raw_path.decode("utf-8", "replace"),
             "raw_path": raw_path,
             "query_string": query,
             "root_path": root.path,
@@ -65,8 +67,9 @@ class ScopeBuilder:
             scope["extensions"]["tls"] = tls(secure)
         if flags & f.FLAG_WEBSOCKET:
             return self._websocket(connection, flags, number, name, headers, scope), scope
-        trailers = flags & f.FLAG_HTTP2 != 0 or (b"te" in payload and _wants_trailers(headers))
-        if trailers:
+        trailers = False
+        if flags & f.FLAG_HTTP2 or (b"te" in fields and _wants_trailers(headers)):
+            trailers = True
             scope["extensions"]["http.response.trailers"] = {}
         return HttpStream(connection, number, flags, verb == "HEAD", name, trailers), scope
 

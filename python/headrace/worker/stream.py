@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 WAITING, HELD, STREAMING, TRAILING, ENDING, ENDED = range(6)
 _PIECE = 131072
+_RESPONSE, _DATA = f.RESPONSE, f.DATA
 _ERROR_BODY = b"Internal Server Error"
 _ERROR_HEAD = b"content-type\0text/plain; charset=utf-8\0content-length\0" + str(len(_ERROR_BODY)).encode()
 
@@ -98,7 +99,9 @@ class HttpStream:
         """The task of this request: the app call, and what its outcome means for the response."""
         request_id.set(self.request_id.decode("utf-8", "replace"))
         connection = self._connection
-        connection.begun(self.number)
+        marks = connection.marks
+        if marks is not None:
+            marks[connection.column] = self.number
         try:
             result = await app(scope, self.receive, self.send)
         except BaseException as error:  # noqa: BLE001 (SystemExit and CancelledError end the request, not the worker)
@@ -160,7 +163,13 @@ class HttpStream:
             if not more and len(body) <= self._credit and len(body) <= _PIECE and not self._trailers:
                 self._body = body
                 self._credit -= len(body)
-                self._end()
+                self._state = ENDING
+                self.pending = True
+                if not self.listed:
+                    self.listed = True
+                    self._connection.hold(self)
+                if self._waiters:
+                    self._wake()
                 return
             await self._body_event(body, more)
         elif kind == "http.response.start":
@@ -180,7 +189,10 @@ class HttpStream:
                 self._tail = []
                 self._trailers = self._trailers_ok and not self._bodiless
             self._state = HELD
-            self._hold()
+            self.pending = True
+            if not self.listed:
+                self.listed = True
+                self._connection.hold(self)
         else:
             self._rare(kind, message)
 
@@ -306,13 +318,17 @@ class HttpStream:
     def _emit_end(self, flags: int) -> None:
         """ENDING to ENDED, with END and perhaps DONE."""
         self._state = ENDED
-        number, block, body, out = self.number, self._block, self._body, self._connection.out
+        number, body = self.number, self._body
         if self._status:
-            if not body:
-                out.append(_HEAD(len(block) + 2, number, f.RESPONSE, flags, self._status) + block)
-                return
-            out.append(_HEAD(len(block) + 2, number, f.RESPONSE, 0, self._status) + block)
-        out.append(pack_header(len(body), number, f.DATA, flags) + body)
+            block = self._block
+            if body:
+                head = _HEAD(len(block) + 2, number, _RESPONSE, 0, self._status)
+                frame = b"".join((head, block, pack_header(len(body), number, _DATA, flags), body))
+            else:
+                frame = _HEAD(len(block) + 2, number, _RESPONSE, flags, self._status) + block
+        else:
+            frame = pack_header(len(body), number, _DATA, flags) + body
+        self._connection.out.append(frame)
         self._body = b""
 
     async def _body_event(self, body: bytes, more: bool) -> None:

@@ -78,7 +78,8 @@ class WebSocketStream:
         """The task of this WebSocket."""
         request_id.set(self.request_id.decode("utf-8", "replace"))
         connection = self._connection
-        connection.begun(self.number)
+        if connection.marks is not None:
+            connection.marks[connection.column] = self.number
         try:
             await app(scope, self.receive, self.send)
         except BaseException as error:  # noqa: BLE001 (SystemExit and CancelledError end the WebSocket, not the worker)
