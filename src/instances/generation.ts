@@ -93,7 +93,10 @@ export class Generation {
   /** Gives up all seats. Resolves when their instances are gone. */
   async retire(why: string, drainMs: number): Promise<void> {
     await Promise.all(this.#seats.map((seat) => this.#giveUp(seat, why, drainMs)));
-    await Promise.all([...this.members].map((member) => member.retire(why, drainMs)));
+    // A replacement that was on its way may join meanwhile.
+    while (this.members.size > 0) {
+      await Promise.all([...this.members].map((member) => member.retire(why, drainMs)));
+    }
   }
 
   /** Ends all instances at once. */
@@ -149,6 +152,7 @@ export class Generation {
   }
 
   async #fill(seat: Seat): Promise<StartOutcome> {
+    if (!seat.open) return { kind: "failed", failure: plainFailure("start_cancelled") };
     const member = this.#member(seat);
     seat.member = member;
     const outcome = await member.start();

@@ -236,3 +236,20 @@ test(
   },
   options,
 );
+
+test(
+  "a stop in the middle of a recycle leaves nothing behind",
+  async () => {
+    await using kit = new Kit(app);
+    await kit.pool.start();
+    const { id } = kit.routes[0]!;
+    kit.write("app.py", `print("again", flush=True)\n${app}`);
+    const recycled = kit.pool.recycle(id, "once more");
+    await kit.lines.until(({ line }) => line === "again");
+    await Promise.all([kit.pool.stop({ drainMs: 1000 }), recycled]);
+    expect(kit.rows.size).toBe(0);
+    expect(await kit.pool.report()).toEqual([]);
+    expect(kit.routes).toEqual([]);
+  },
+  options,
+);
