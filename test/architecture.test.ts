@@ -30,6 +30,7 @@ const law: Readonly<Record<string, Rule>> = {
   gateway: { may: ["protocol", "model", "base"], types: ["config"], why: ROOM },
   instances: { may: ["protocol", "model", "base"], types: ["config"], why: ROOM },
   telemetry: { may: ["model", "base"], types: ["config"], why: ROOM },
+  autoscaler: { may: ["model", "base"], types: ["config"], why: ROOM },
   platform: {
     may: ["gateway", "instances", "telemetry", "config", "protocol", "model", "base"],
     why: "platform/ is the only folder that knows two rooms; nothing above it is known here.",

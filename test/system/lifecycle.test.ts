@@ -113,7 +113,7 @@ describe("SIGTERM", () => {
       headrace.signal("SIGTERM");
       return headrace.output.text.includes("cli.forced") ? true : undefined;
     });
-    await headrace.stop();
+    expect((await headrace.stop()).status).toBe(1);
     expect(stage.calls.map(({ said }) => said)).not.toContainEqual(["go"]);
     await cut;
   });
@@ -238,7 +238,7 @@ describe("--reload", () => {
     const file = join(folder.path, "app", "main.py");
     writeFileSync(file, source("one"));
     await using headrace = await Headrace.start(file, {
-      args: ["--reload", "--gateways", "2"],
+      args: ["--reload", "--gateways", "2", "--access-log", "off"],
       cwd: join(folder.path, "app"),
     });
     const seen: string[] = [];
@@ -264,9 +264,14 @@ describe("--reload", () => {
       writeFileSync(file, source("three"));
       await shows("three");
     };
-    await Promise.race([edits(), clients]).finally(() => {
-      running = false;
-    });
+    const failed = (error: unknown) => {
+      throw new Error(`${error}; the output was:\n${headrace.output.text}`);
+    };
+    await Promise.race([edits(), clients])
+      .catch(failed)
+      .finally(() => {
+        running = false;
+      });
     await clients;
     expect([...new Set(seen)].sort()).toEqual(["one", "three", "two"]);
   });
