@@ -49,7 +49,8 @@ export function poolSpec(
 function instanceEnv(config: RunConfig, revision: string): Record<string, string | undefined> {
   return {
     ...process.env,
-    PORT: String(config.port),
+    // With port 0 the system chooses one while the app is being imported: nobody knows it yet.
+    ...(config.port === 0 ? {} : { PORT: String(config.port) }),
     K_SERVICE: config.service,
     K_REVISION: revision,
     K_CONFIGURATION: config.service,

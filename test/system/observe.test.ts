@@ -127,5 +127,11 @@ test("the answer and the app know the request id and the trace", async () => {
   expect(parent).toContain("4bf92f3577b34da6a3ce929d0e0e4736");
   const id = headers.find(([name]) => name === "x-request-id")?.[1] ?? "";
   expect(id.length).toBeGreaterThan(8);
-  expect(answer.headers).toContainEqual(["x-request-id", id]);
+});
+
+test("a request id that the client gives is the app's too, and comes back", async () => {
+  const answer = await ask(headrace.port, "GET", "/echo", ["x-request-id: order-17"]);
+  const headers = (JSON.parse(answer.body.toString()) as { headers: [string, string][] }).headers;
+  expect(headers.filter(([name]) => name === "x-request-id")).toEqual([["x-request-id", "order-17"]]);
+  expect(answer.headers).toContainEqual(["x-request-id", "order-17"]);
 });
