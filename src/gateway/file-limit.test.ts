@@ -51,5 +51,5 @@ test("connections near the limit of open files are turned away", async () => {
     server.kill();
   }
   await server.exited;
-  expect(await new Response(server.stderr).text()).toBe("http.connections_full\n");
+  expect(await new Response(server.stderr).text()).toBe("gateway.connections_full\n");
 });

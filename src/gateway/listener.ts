@@ -9,6 +9,7 @@ import { type Shared, shareHttp1 } from "./http1/shared.ts";
 import { attachHttp2, type Http2Options } from "./http2/front.ts";
 import { removeStaleSocket, toListenError } from "./listen-error.ts";
 import type { GatewaySettings } from "./settings.ts";
+import type { EVENTS } from "./signals.ts";
 import { type LocalEnd, SocketTransport } from "./socket-transport.ts";
 import { Ticker, tickInterval } from "./ticker.ts";
 import type { Transport } from "./transport.ts";
@@ -230,7 +231,7 @@ export class Listener {
   }
 
   private badResponse(head: RequestHead, status: number): void {
-    this.log("warn", "http.bad_response", "The app's response cannot be sent as HTTP.", {
+    this.log("warn", "gateway.bad_response", "The app's response cannot be sent as HTTP.", {
       method: head.method,
       target: Buffer.from(head.target).toString("latin1"),
       status,
@@ -240,7 +241,7 @@ export class Listener {
   /** TLS went wrong, or a handler threw: then its connection is in a state that nobody knows. */
   private failed(transport: SocketTransport | undefined, error: Error): void {
     if ((error as { code?: string }).code === "EPROTO" || String(error.message).includes("SSL")) return;
-    this.log("error", "http.internal_error", "A connection failed and was cut.", {
+    this.log("error", "gateway.connection_failed", "A connection failed and was cut.", {
       error: String(error.stack ?? error),
     });
     transport?.destroy(true);
@@ -252,7 +253,7 @@ export class Listener {
     this.fullLogged = this.ticker.now;
     this.log(
       "error",
-      "http.connections_full",
+      "gateway.connections_full",
       "Connections are turned away: this process is near its limit of open files.",
       {
         connections: this.open.size,
@@ -263,7 +264,7 @@ export class Listener {
 
   private log(
     level: "warn" | "error",
-    event: string,
+    event: keyof typeof EVENTS,
     message: string,
     fields: Record<string, string | number>,
   ): void {

@@ -34,5 +34,9 @@ export const EVENTS = {
   "gateway.instance_lost": "The connection to an instance ended unasked.",
   "gateway.protocol_error":
     "An instance sent a frame that the worker protocol does not allow; its connection was closed.",
+  "gateway.bad_response": "An app's response cannot be sent as HTTP; the client got a 502, or was cut off.",
+  "gateway.connection_failed": "A client connection ended in an internal error; it was cut.",
+  "gateway.connections_full":
+    "Client connections are turned away: the process is near its limit of open files.",
   "gateway.request_stuck": "A request is over its time and its app has not returned within the grace.",
 } as const;

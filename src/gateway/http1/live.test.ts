@@ -306,6 +306,6 @@ describe("files", () => {
     await raw.send(GET);
     await raw.untilEnd();
     expect(raw.text).toContain("HTTP/1.1 502 ");
-    expect(running.logs.map((log) => log.event)).toEqual(["http.bad_response"]);
+    expect(running.logs.map((log) => log.event)).toEqual(["gateway.bad_response"]);
   });
 });
