@@ -176,6 +176,14 @@ describe("drain", () => {
     expect(refused).toBe(true);
   });
 
+  test("does not wait for a TLS handshake", async () => {
+    const running = await run(nothing, { headerTimeoutMs: 0 }, TLS);
+    const raw = await client(running);
+    await running.until("connection", () => running.counts.opened === 1);
+    await running.listener.drain();
+    await raw.until("close", () => raw.closed);
+  });
+
   test("close cuts what is left", async () => {
     const running = await run(nothing);
     const raw = await client(running);

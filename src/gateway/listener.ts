@@ -55,6 +55,7 @@ export class Listener {
   private readonly most = connectionLimit();
   /** TLS connections that are not through their handshake, and since when. */
   private readonly handshakes = new Map<SocketTransport, number>();
+  private readonly handshakeLimit = { tick: (now: number): void => this.checkHandshakes(now) };
   private draining = false;
   private emptied: (() => void) | null = null;
   private fullLogged = Number.NEGATIVE_INFINITY;
@@ -92,10 +93,8 @@ export class Listener {
       badResponse: (head, status) => this.badResponse(head, status),
       left: (connection) => this.fronts.delete(connection),
     };
-    if (this.local.secure && http.headerTimeoutMs > 0) {
-      this.ticker.join({ tick: (now) => this.checkHandshakes(now) });
-    }
     this.server = this.listen();
+    if (this.local.secure && http.headerTimeoutMs > 0) this.ticker.join(this.handshakeLimit);
     this.port = "port" in this.server ? Number(this.server.port) : 0;
   }
 
@@ -113,6 +112,7 @@ export class Listener {
       this.draining = true;
       this.server.stop(false);
       for (const front of this.fronts) front.shutdown();
+      for (const transport of [...this.handshakes.keys()]) transport.destroy(true);
       flushAll();
     }
     if (this.open.size === 0) return Promise.resolve();
@@ -129,6 +129,7 @@ export class Listener {
   close(): void {
     this.draining = true;
     this.server.stop(false);
+    this.ticker.leave(this.handshakeLimit);
     for (const front of [...this.fronts]) front.destroy();
     for (const transport of [...this.open]) transport.destroy(true);
   }
