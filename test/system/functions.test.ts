@@ -58,6 +58,12 @@ describe.each(interpreters)("with %s", (_, interpreter) => {
     }
   });
 
+  test("aio", async () => {
+    await using headrace = await start("aio_function.py");
+    const answer = await ask(headrace.port, "PUT", "/", ["content-length: 5"], "grain");
+    expect(JSON.parse(answer.body.toString())).toEqual({ method: "PUT", size: 5 });
+  });
+
   test("typed", async () => {
     await using headrace = await start("typed_function.py");
     const answer = await ask(headrace.port, "POST", "/", ...json({ corn: 21 }));

@@ -119,7 +119,7 @@ test("what the app prints carries the id of its request", async () => {
   }
 });
 
-test("the answer and the app know the request id and the trace", async () => {
+test("the app, and a client that is refused, know the request id; the trace goes on", async () => {
   const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   const answer = await ask(headrace.port, "GET", "/echo", [`traceparent: ${trace}`]);
   const headers = (JSON.parse(answer.body.toString()) as { headers: [string, string][] }).headers;
