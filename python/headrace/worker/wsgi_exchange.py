@@ -12,8 +12,6 @@ A RESET by the gateway may come in every state: then `gone` is set, everything t
 from __future__ import annotations
 
 import sys
-import threading
-from collections import deque
 from collections.abc import Iterable, Sized
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable
@@ -26,6 +24,7 @@ from .wsgi_environ import EnvironMaker, split
 from .wsgi_file import FileWrapper
 from .wsgi_headers import encode, parse_status, without_length
 from .wsgi_input import Input
+from .wsgi_stream import Stream
 
 if TYPE_CHECKING:
     from .wsgi_connection import Connection
@@ -35,7 +34,6 @@ Write = Callable[[bytes], None]
 App = Callable[[dict[str, Any], Callable[..., Write]], Iterable[bytes]]
 
 _END = frames.FLAG_END
-_DONE = frames.FLAG_DONE
 _MOST_STATUSES = 256
 _statuses: dict[str, int] = {}
 _header = frames.pack_header
@@ -43,140 +41,30 @@ _ERROR = b"Internal Server Error\n"
 _ERROR_HEAD = b"content-type\0text/plain; charset=utf-8\0content-length\0" + str(len(_ERROR)).encode()
 
 
-class Exchange:
-    """The connection's reader calls `feed`, `grant` and `abandon`; one app thread calls `run`; the rest is for the app."""
+class Exchange(Stream):
+    """One app thread calls `run`; the rest is for the app."""
 
     __slots__ = (
-        "_app_write",
         "_block",
         "_bodyless",
-        "_chunks",
         "_ended",
-        "_expect",
         "_fields",
         "_flags",
-        "_gone",
-        "_granted",
         "_left",
-        "_received",
-        "_sent",
         "_started",
         "_status",
-        "_taken",
-        "_taken_since",
-        "_waiters",
-        "_whole",
-        "allowed",
-        "connection",
-        "stream",
     )
 
     def __init__(self, connection: Connection, stream: int, flags: int, payload: bytes) -> None:
-        self.connection = connection
-        self.stream = stream
+        super().__init__(connection, stream, flags)
         self._flags = flags
         self._fields = split(payload)
-        self._whole = bool(flags & (_END | frames.FLAG_WEBSOCKET))  # the request body has arrived
-        self._chunks: deque[bytes] = deque()
-        self._expect = bool(flags & frames.FLAG_EXPECT)
-        self.allowed = 0 if self._expect else connection.window
-        self._received = 0
-        self._taken_since = 0
-        self._granted = connection.credit
-        self._sent = 0
-        self._gone = False
-        self._waiters: list[Any] = []
         self._status = 0
         self._block = b""
         self._left: int | None = None  # of the declared content-length
         self._bodyless = False
         self._started = False
         self._ended = False
-
-    # The reader's side
-
-    def feed(self, payload: bytes, end: bool) -> None:
-        """Body bytes have come. Raises ProtocolError beyond the credit or the body's end."""
-        if self._whole:
-            raise frames.ProtocolError(f"DATA after the end of the body of stream {self.stream}")
-        self._received += len(payload)
-        if self._received > self.allowed:
-            raise frames.ProtocolError(f"DATA beyond the credit of stream {self.stream}")
-        with self.connection.state:
-            if payload:
-                self._chunks.append(payload)
-            if end:
-                self._whole = True
-            self._wake()
-
-    def grant(self, amount: int) -> None:
-        """The gateway takes `amount` more bytes."""
-        with self.connection.state:
-            self._granted += amount
-            self._wake()
-
-    def abandon(self) -> None:
-        """The client is gone, or is to be treated as gone."""
-        with self.connection.state:
-            self._gone = True
-            self._wake()
-
-    def _wake(self) -> None:
-        waiters = self._waiters
-        if waiters:
-            self._waiters = []
-            for waiter in waiters:
-                waiter.release()
-
-    def _wait(self, blocked: Callable[[], bool]) -> None:
-        """Wait until the reader has something that makes `blocked` false. Called by app threads."""
-        while True:
-            with self.connection.state:
-                if not blocked():
-                    return
-                waiter = threading.Lock()
-                waiter.acquire()
-                self._waiters.append(waiter)
-            self.connection.crew.blocks()
-            waiter.acquire()
-
-    # The request body
-
-    def take(self) -> bytes:
-        """The next bytes of the request body, empty at its end. Waits. Raises ClientDisconnected."""
-        chunks = self._chunks
-        if not chunks:
-            if self._expect:
-                self._ask()
-            if not self._whole and not self._gone:
-                self._wait(self._starved)
-            if not chunks:
-                if not self._whole:
-                    raise ClientDisconnected("the client has left before its request was complete")
-                return b""
-        chunk = chunks.popleft()
-        if not self._whole:
-            self._taken_since += len(chunk)
-            if self._taken_since * 2 >= self.connection.window:
-                self._give(self._taken_since)
-                self._taken_since = 0
-        return chunk
-
-    def _starved(self) -> bool:
-        return not (self._chunks or self._whole or self._gone)
-
-    def _ask(self) -> None:
-        """Have the gateway send `100 Continue`, once, unless the answer has begun: then nobody waits for it any more."""
-        self._expect = False
-        if not self._whole and not self._gone:
-            self._give(self.connection.window)
-
-    def _give(self, amount: int) -> None:
-        self.allowed += amount
-        self.connection.post(frames.credit(self.stream, amount))
-        self.connection.flush()
-
-    # The app's side
 
     def disconnected(self) -> bool:
         """Whether the client has left (`environ["headrace.disconnected"]`)."""
@@ -317,9 +205,6 @@ class Exchange:
             connection.post(_header(part, self.stream, frames.DATA, _END if end else 0), view[at : at + part])
             at += part
         self._ended = last
-
-    def _broke(self) -> bool:
-        return self._granted - self._sent <= 0 and not self._gone
 
     def _start(self, end: bool) -> bytes:
         """The RESPONSE frame. `end`: it is the whole response."""
