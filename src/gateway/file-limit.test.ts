@@ -1,7 +1,9 @@
 /** A process with few files left turns connections away, and goes on serving those it has. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { RawClient } from "./http1/testing/client.ts";
+
+setDefaultTimeout(60_000);
 
 const FILES = 200;
 /** What `connectionLimit` leaves of {@link FILES}. */

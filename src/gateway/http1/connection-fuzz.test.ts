@@ -1,8 +1,10 @@
 /** Clients, pipelines, sockets and clocks that do anything in any order: a connection never throws and loses no exchange. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { Harness } from "./testing/harness.ts";
 import { Random } from "./testing/mutate.ts";
 import { bytes, pairs, type Recorded } from "./testing/recorder.ts";
+
+setDefaultTimeout(120_000);
 
 const SEED = 7_112_026;
 const RUNS = 3000;
@@ -140,4 +142,4 @@ test("any order of events", () => {
   }
   // The runs are worth something only when they reach every end.
   for (const reached of [upgraded, finished, gone]) expect(reached).toBeGreaterThan(100);
-}, 60_000);
+});

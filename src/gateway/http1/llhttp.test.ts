@@ -2,11 +2,13 @@
  * Differential fuzzing against llhttp, the parser of Node.js: the same bytes go to both. What this front accepts llhttp has to accept too,
  * with the same method, target, headers and body; where only one accepts, the difference has to be in the tables below.
  */
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { samples } from "./testing/corpus.ts";
 import { Harness } from "./testing/harness.ts";
 import { mutate, Random } from "./testing/mutate.ts";
 import { bytes, type Recorded } from "./testing/recorder.ts";
+
+setDefaultTimeout(120_000);
 
 const SEED = 20_261_120;
 const ROUNDS = 12_000;
@@ -160,7 +162,7 @@ test("the same bytes mean the same requests as to llhttp", async () => {
   expect(problems.slice(0, 20)).toEqual([]);
   // A reason that no input needs any more is no reason.
   expect([...Object.keys(STRICTER), ...Object.keys(LAXER)].filter((code) => !seen.has(code))).toEqual([]);
-}, 120_000);
+});
 
 test("pieces do not matter", () => {
   const random = new Random(SEED + 1);

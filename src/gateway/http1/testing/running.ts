@@ -1,5 +1,5 @@
 /** A listener on a port of its own in front of a recording pipeline; everything is undone after each test. */
-import { afterEach } from "bun:test";
+import { afterEach, setDefaultTimeout } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,8 +18,9 @@ export function later(step: () => void): void {
   undo.push(step);
 }
 
-/** To be called once in a file of tests. */
+/** To be called once in a file of tests. Their time limit is beyond the deadlines of what they wait for. */
 export function undoAfterEach(): void {
+  setDefaultTimeout(60_000);
   afterEach(() => {
     for (const step of undo.splice(0).reverse()) step();
   });
