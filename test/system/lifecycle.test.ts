@@ -264,8 +264,10 @@ describe("--reload", () => {
       writeFileSync(file, source("three"));
       await shows("three");
     };
-    const failed = (error: unknown) => {
-      throw new Error(`${error}; the output was:\n${headrace.output.text}`);
+    const failed = async (error: unknown) => {
+      const { instances, gateways } = await headrace.status();
+      const state = JSON.stringify({ answers: seen.length, instances, gateways });
+      throw new Error(`${error}; ${state}; the output was:\n${headrace.output.text}`);
     };
     await Promise.race([edits(), clients])
       .catch(failed)

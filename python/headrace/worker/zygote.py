@@ -141,6 +141,8 @@ def _discover(boot: Boot, own: List[int]) -> Tuple[List[str], List[Finding]]:
             os.close(read)
             main.die_with_parent()
             _silence()
+            # What it would leave in the cache could be taken for the app's next version, as in _live.
+            sys.dont_write_bytecode = True
             report = json.dumps(_scratch(boot, own)).encode()
             with os.fdopen(write, "wb") as pipe:
                 pipe.write(report)
