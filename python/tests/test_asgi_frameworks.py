@@ -64,6 +64,11 @@ async def endless():
             print("endless is over", file=sys.stderr, flush=True)
     return StreamingResponse(parts())
 
+@app.get("/collect")
+async def collect():
+    import gc
+    return gc.collect() >= 0
+
 @app.get("/background")
 async def background(tasks: BackgroundTasks):
     tasks.add_task(lambda: print("background ran", file=sys.stderr, flush=True))
@@ -132,6 +137,7 @@ def test_fastapi(platform: Platform, loop: str) -> None:
         stream.reset()
         while not stream.next().done:
             pass
+        assert gateway.get("/collect").body == b"true", "an abandoned generator is closed when it is collected"
         instance.wait_log("endless is over")
         assert not [line for line in instance.log() if "Traceback" in line]
         assert gateway.get("/error").status == 500

@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 import time
-from typing import Any, Callable, Coroutine, List, Optional, Set
+from typing import Any, Callable, Coroutine, List, Optional, Set, Tuple
 
 from . import frames as f
 from . import logs
@@ -55,7 +55,11 @@ def single_callable(app: Any) -> Any:
 
 
 class Server:
-    """One instance. eager: app calls begin while their frames are read, not in the loop's next turn (CPython 3.12 and later)."""
+    """One instance.
+
+    eager: app calls begin while their frames are read, not in the loop's next turn. Not so when the app has put a task
+    factory or a `call_soon` of its own into the loop.
+    """
 
     def __init__(self, app: Any, boot: Boot, control: Control, loop: asyncio.AbstractEventLoop) -> None:
         self.app = app
@@ -107,7 +111,7 @@ class Server:
         """What can only be known after startup: the app's context, its state, its task factory."""
         lifespan = self._lifespan
         self.scopes = ScopeBuilder(Root(self.boot.root_path), lifespan.state)
-        self.eager = sys.version_info >= (3, 12) and self.loop.get_task_factory() is None
+        self.eager = self.loop.get_task_factory() is None and "call_soon" not in getattr(self.loop, "__dict__", {"call_soon": 0})
         self.start = _starter(self.loop, lifespan.context, self.eager)
         # everything imported lives as long as the process: keep it out of every later collection
         gc.collect()
@@ -201,16 +205,45 @@ class Server:
 
 def _starter(loop: asyncio.AbstractEventLoop, base: contextvars.Context, eager: bool) -> Starter:
     """What makes a task, with a name, that starts in a copy of `base`."""
+    make: Any = asyncio.Task
+    copy = base.copy
+    if eager and sys.version_info >= (3, 12):
+        return lambda coroutine, name: make(coroutine, loop=loop, name=name, context=copy(), eager_start=True)
+    if eager:
+        return _first_step_at_once(loop, base)
     if sys.version_info >= (3, 11):
-        make: Any = asyncio.Task
-        copy = base.copy
-        if eager:
-            return lambda coroutine, name: make(coroutine, loop=loop, name=name, context=copy(), eager_start=True)
-        if loop.get_task_factory() is None:
-            return lambda coroutine, name: make(coroutine, loop=loop, name=name, context=copy())
         return lambda coroutine, name: loop.create_task(coroutine, name=name, context=copy())
     # a task copies the context it is made in
     return lambda coroutine, name: base.run(_create_named, loop, coroutine, name)
+
+
+def _first_step_at_once(loop: asyncio.AbstractEventLoop, base: contextvars.Context) -> Starter:
+    """What `eager_start` is from CPython 3.12 on, for those before.
+
+    A new task hands its first step to `loop.call_soon`. For that moment the loop has a `call_soon` that keeps the step, and the
+    step is then run as the loop would have run it, in the task's context.
+    """
+    steps: List[Tuple[Callable[[], None], contextvars.Context]] = []
+    target: Any = loop
+    make: Any = asyncio.Task
+
+    def keep(step: Callable[[], None], *, context: contextvars.Context) -> None:
+        steps.append((step, context))
+
+    def start(coroutine: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+        target.call_soon = keep
+        try:
+            task: "asyncio.Task[None]" = base.run(make, coroutine, loop=target, name=name)
+        finally:
+            del target.call_soon
+        step, context = steps.pop()
+        try:
+            context.run(step)
+        except RuntimeError:  # inside another task, where none can be entered: as usual, then
+            loop.call_soon(step, context=context)
+        return task
+
+    return start
 
 
 def _create_named(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
