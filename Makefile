@@ -7,7 +7,7 @@ BUN    := scripts/bun
 VENV   := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install start test lint format typecheck bench soak clean
+.PHONY: help install start test lint format typecheck docs bench soak clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ format: install ## Rewrite the sources in the one style
 
 typecheck: install ## Check types: tsc, mypy --strict
 	$(BUN) scripts/test.ts --only tsc,mypy
+
+docs: install ## Rewrite the tables in docs/ that are made from the source
+	$(BUN) scripts/generate-docs.ts
 
 bench: install ## Compare with named peers, side by side; writes bench/results/
 	$(BUN) bench/run.ts $(ARGS)
