@@ -20,6 +20,9 @@ _HOP_BY_HOP = frozenset(
 _token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z").match
 _CONTROLS = bytes(range(1, 9)) + bytes(range(10, 32)) + b"\x7f"
 _MOST_NAMES = 1024
+# What stands for the lower case of a name that is not sent.
+_DROPPED = ""
+# Names as apps write them, and in lower case.
 _lower: dict[str, str] = {}
 
 
@@ -38,8 +41,11 @@ def parse_status(status: object) -> int:
 def encode(headers: object) -> tuple[bytes, int | None]:
     """The header block (pairs, names in lower case) and the value of content-length, if given.
 
+    Hop-by-hop headers are dropped, for the gateway frames messages itself. PEP 3333 lets a server treat them as an error, but
+    the other servers drop them too, and apps in the wild set `Connection: keep-alive` on their event streams.
+
     Raises TypeError or ValueError for what PEP 3333 and RFC 9110 forbid: not a list of pairs of strings, bad names,
-    control characters, characters beyond latin-1, hop-by-hop headers, a bad content-length.
+    control characters, characters beyond latin-1, a bad content-length.
     """
     if not isinstance(headers, list):
         raise TypeError(f"the headers have to be a list, not {type(headers).__name__}")
@@ -51,6 +57,8 @@ def encode(headers: object) -> tuple[bytes, int | None]:
             lower = _check_name(name)
         if lower == "content-length":
             length = _length(value, length)
+        elif lower == _DROPPED:
+            continue
         flat.append(lower)
         flat.append(value)
     try:
@@ -81,7 +89,7 @@ def _check_name(name: object) -> str:
         raise ValueError(f"{name!r} is not a header name")
     lower = name.lower()
     if lower in _HOP_BY_HOP:
-        raise ValueError(f"the hop-by-hop header {name} is the server's: an application must not set it (PEP 3333)")
+        lower = _DROPPED
     if len(_lower) < _MOST_NAMES:
         _lower[name] = lower
     return lower
