@@ -58,7 +58,9 @@ def test_messages_are_cut_by_lines_and_bad_ones_skipped(ends: Tuple[Control, soc
     while len(got) < 2:
         got += control.receive() or []
     assert [message["type"] for message in got] == ["drain", "stop"]
-    far.sendall(b':"stats"}\n')
+    far.sendall(b':"sta')
+    assert control.receive() == [], "half a line does not block"
+    far.sendall(b'ts"}\n')
     assert control.receive() == [{"type": "stats"}]
 
 

@@ -91,23 +91,23 @@ class Control:
         )
 
     def receive(self) -> Optional[List[Message]]:
-        """Wait for messages and return them, or None when the platform is gone (after `on_eof`). Bad lines are skipped."""
-        while not self._eof:
-            try:
-                data = self._socket.recv(65536)
-            except InterruptedError:
-                continue
-            except OSError:
-                data = b""
-            if not data or len(self._rest) > _MAX_LINE:
-                self._eof = True
-                self.on_eof()
-                return None
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            messages = [message for message in map(_decode, lines) if message is not None]
-            if messages:
-                return messages
-        return None
+        """Wait for bytes once, and return the messages they complete: none, if a line is still without its end.
+
+        So it does not block when the connection is readable. None when the platform is gone (after `on_eof`). Lines that are no
+        messages are skipped.
+        """
+        if self._eof:
+            return None
+        try:
+            data = self._socket.recv(65536)
+        except OSError:
+            data = b""
+        if not data or len(self._rest) > _MAX_LINE:
+            self._eof = True
+            self.on_eof()
+            return None
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [message for message in map(_decode, lines) if message is not None]
 
     def close(self) -> None:
         """Close the connection: the platform takes it as this process's end."""
