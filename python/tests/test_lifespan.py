@@ -162,6 +162,8 @@ await send({"type": "lifespan.shutdown.complete"})
     platform.attached(instance)
     instance.wait_log("starting")
     instance.tell("stop", timeout_ms=5000)
+    instance.tell("stats")
+    instance.wait("stats")  # control messages are taken in order, also during startup
     platform.write("go", "")
     assert instance.join() == 0
     instance.wait_log("shut down")
