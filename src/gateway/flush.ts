@@ -1,9 +1,10 @@
 /**
  * Write coalescing for a whole gateway process. Whoever has bytes to send marks itself dirty instead of making a
- * system call; at the end of the I/O callback that produced the bytes everything marked is flushed once.
+ * system call; once all sockets that were readable have been read, everything marked is flushed: the requests of many
+ * clients leave for an instance in one write.
  *
- * Every I/O callback (client socket, worker socket, timer) ends with {@link flushAll}. Code that marks itself
- * outside such a callback is flushed from a microtask, so nothing can be forgotten.
+ * That moment is an immediate, which runs after the event loop has handed out its events. What an instance has sent is the work of
+ * many requests already, so its callback ends with {@link flushAll} and does not wait.
  */
 
 /** Something with bytes to send. */
@@ -16,12 +17,12 @@ const dirty: Flushable[] = [];
 let flushing = false;
 let scheduled = false;
 
-/** Has `item` flushed at the end of the current I/O callback. The caller marks an item once until it is flushed. */
+/** Has `item` flushed at the end of this round of the event loop, or with the next {@link flushAll}. The caller marks an item once until it is flushed. */
 export function markDirty(item: Flushable): void {
   dirty.push(item);
   if (!scheduled && !flushing) {
     scheduled = true;
-    queueMicrotask(flushScheduled);
+    setImmediate(flushScheduled);
   }
 }
 

@@ -146,7 +146,7 @@ export class Listener {
     }
   }
 
-  /** One set of handlers for all sockets. Each ends with a flush: what it caused to be written leaves now. */
+  /** One set of handlers for all sockets. What is read is not flushed at once: other sockets may have something to add. */
   private handlers(): SocketHandler<SocketTransport> {
     const { secure } = this.local;
     return {
@@ -156,10 +156,7 @@ export class Listener {
         this.shaken(socket, done);
         flushAll();
       },
-      data: (socket, chunk) => {
-        socket.data.onData(chunk);
-        flushAll();
-      },
+      data: (socket, chunk) => socket.data.onData(chunk),
       drain: (socket) => {
         socket.data.onDrain();
         flushAll();

@@ -5,7 +5,7 @@ export interface Transport {
   /** Both ends of the connection. */
   readonly peers: Peers;
   /**
-   * Queues bytes. They leave at the end of the current I/O callback at the latest, many writes in one system call.
+   * Queues bytes. They leave at the end of this round of the event loop at the latest, many writes in one system call.
    * `counted` of them are reported back through {@link TransportUser.sent} once the socket has taken them.
    */
   write(chunk: Uint8Array, counted: number): void;
