@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Callable, Dict, List, Tuple
+from typing import Callable
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "python", "tests"))
@@ -129,12 +129,12 @@ def drive_worker(gateway: Gateway, flight: int) -> Callable[[int], None]:
     return drive
 
 
-def drive_http(address: Tuple[str, int], flight: int) -> Callable[[int], None]:
+def drive_http(address: tuple[str, int], flight: int) -> Callable[[int], None]:
     """Closed loop over HTTP/1.1 with `flight` keep-alive connections."""
     lines = [f"GET {TARGET} HTTP/1.1"] + [f"{name}: {value}" for name, value in HEADERS]
     request = ("\r\n".join(lines) + "\r\n\r\n").encode()
-    socks: Dict[int, socket.socket] = {}
-    partial: Dict[int, bytes] = {}
+    socks: dict[int, socket.socket] = {}
+    partial: dict[int, bytes] = {}
     poller = select.epoll()
     for _ in range(flight):
         sock = socket.create_connection(address)
@@ -218,8 +218,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     source = APPS[options.app]
-    ours: List[float] = []
-    theirs: List[float] = []
+    ours: list[float] = []
+    theirs: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         import textwrap
 
