@@ -69,7 +69,7 @@ export class ChunkedDecoder {
   /** Bytes left of the chunk. */
   private left = 0;
   private digits = 0;
-  /** Bytes of extensions in all chunks. */
+  /** Bytes of extensions that the data has not outweighed: signed chunks are fine, a body of nothing but extensions is not. */
   private extension = 0;
   private part: number = Extension.NAME_FIRST;
   private trailer: number[] = [];
@@ -116,6 +116,7 @@ export class ChunkedDecoder {
         return this.extensionByte(byte);
       case State.SIZE_LF:
         this.state = this.left > 0 ? State.DATA : State.TRAILER;
+        this.extension = Math.max(0, this.extension - this.left);
         return byte === LF ? null : HttpErrors.chunk;
       case State.DATA_CR:
         this.state = State.DATA_LF;
