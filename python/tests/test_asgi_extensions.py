@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Iterator
 
 import pytest
-from harness import Gateway, Instance, Platform, f
+from harness import Gateway, Instance, Platform
+
+from headrace.worker import frames as f
 
 APP = """
 import asyncio, os

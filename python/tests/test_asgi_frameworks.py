@@ -6,7 +6,9 @@ import importlib.util
 from typing import Any
 
 import pytest
-from harness import Platform, f
+from harness import Platform
+
+from headrace.worker import frames as f
 
 LOOPS = ["asyncio", "uvloop"] if importlib.util.find_spec("uvloop") else ["asyncio"]
 

@@ -7,7 +7,9 @@ import importlib.util
 from typing import Any, Iterator
 
 import pytest
-from harness import Gateway, Instance, Platform, f
+from harness import Gateway, Instance, Platform
+
+from headrace.worker import frames as f
 
 APP = '''
 import asyncio, contextvars, sys

@@ -76,10 +76,12 @@ def test_end_of_file(ends: Tuple[Control, socket.socket]) -> None:
 
 def test_send_from_many_threads(ends: Tuple[Control, socket.socket]) -> None:
     control, far = ends
-    threads = [
-        threading.Thread(target=lambda n: [control.send("stats", n=n, text="ü\n" * 100) for _ in range(50)], args=(n,))
-        for n in range(8)
-    ]
+
+    def send(n: int) -> None:
+        for _ in range(50):
+            control.send("stats", n=n, text="ü\n" * 100)
+
+    threads = [threading.Thread(target=send, args=(n,)) for n in range(8)]
     for thread in threads:
         thread.start()
     got = lines(far, 400)

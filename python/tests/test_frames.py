@@ -8,9 +8,11 @@ import random
 from typing import Any, Dict, List
 
 import pytest
-from harness import HOME, f
+from harness import HOME
 
-from headrace.worker.scopes import Root, ScopeBuilder
+from headrace.worker import frames as f
+from headrace.worker.scope import Root
+from headrace.worker.scopes import ScopeBuilder
 
 GOLDEN = os.path.join(os.path.dirname(HOME), "src", "protocol", "golden", "frames.json")
 with open(GOLDEN, encoding="utf-8") as file:

@@ -7,7 +7,9 @@ import select
 from typing import List
 
 import pytest
-from harness import Gateway, Instance, Platform, f
+from harness import Gateway, Instance, Platform
+
+from headrace.worker import frames as f
 
 APP = """
 async def app(scope, receive, send):

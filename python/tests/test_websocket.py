@@ -7,7 +7,9 @@ import importlib.util
 from typing import Any, Iterator
 
 import pytest
-from harness import WINDOW, Gateway, Instance, Platform, Stream, f
+from harness import WINDOW, Gateway, Instance, Platform, Stream
+
+from headrace.worker import frames as f
 
 APP = '''
 import asyncio, sys

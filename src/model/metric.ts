@@ -13,5 +13,9 @@ export interface MetricSample {
   /** Counters and gauges. */
   readonly value?: number;
   /** Histograms: counts by upper bound (not cumulative, the last is +Inf), the sum and the count. */
-  readonly buckets?: { readonly bounds: readonly number[]; readonly counts: readonly number[]; readonly sum: number };
+  readonly buckets?: {
+    readonly bounds: readonly number[];
+    readonly counts: readonly number[];
+    readonly sum: number;
+  };
 }
