@@ -1,0 +1,187 @@
+/** Reads a trace of arrivals from CSV. Pure: text in, rows or what is wrong out, with line and column. */
+
+/** The load from one time to the next. */
+export interface TraceRow {
+  /** Milliseconds since the first row. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Requests within the row. */
+  readonly arrivals: number;
+  /** Whether `arrivals` is a count that was seen (exactly so many come) or an expectation (a rate: about so many come). */
+  readonly counted: boolean;
+  /** Mean time a request holds its slot; null: that of the command line. */
+  readonly serviceTimeMs: number | null;
+  /** Its standard deviation over its mean; null: that of the command line. */
+  readonly serviceCv: number | null;
+}
+
+export interface Trace {
+  readonly rows: readonly TraceRow[];
+  readonly durationMs: number;
+}
+
+export interface TraceProblem {
+  /** Both count from 1; column is that of the field's first character. */
+  readonly line: number;
+  readonly column: number;
+  /** What is wrong, one sentence. */
+  readonly message: string;
+  /** What to write instead, one sentence. */
+  readonly instead: string;
+}
+
+export type ReadTrace =
+  | { readonly ok: true; readonly trace: Trace }
+  | { readonly ok: false; readonly problems: readonly TraceProblem[] };
+
+const COLUMNS = ["time_s", "arrivals", "rate", "service_ms", "service_cv"] as const;
+type Column = (typeof COLUMNS)[number];
+
+interface Field {
+  readonly text: string;
+  readonly column: number;
+}
+
+/** More are not told. */
+const MOST_PROBLEMS = 20;
+/** Requests per second, seconds, milliseconds: nothing sensible is larger. */
+const LARGEST = 1e12;
+
+/**
+ * Reads a table with a line of titles: `time_s`, then `arrivals` (requests from this time to the next row's) or `rate` (requests per
+ * second), and if wanted `service_ms` and `service_cv`. Empty lines and lines that begin with # are skipped. The last row lasts as
+ * long as the one before it; a single row lasts one second.
+ */
+export function readTrace(text: string): ReadTrace {
+  const problems: TraceProblem[] = [];
+  const lines = text
+    .replace(/^\uFEFF/, "")
+    .split(/\r\n|\n|\r/)
+    .map((content, index) => ({ content, line: index + 1 }))
+    .filter(({ content }) => content.trim() !== "" && !content.trimStart().startsWith("#"));
+  const head = lines[0];
+  if (head === undefined) {
+    const instead = "Write a line of titles, such as time_s,rate, and rows.";
+    return { ok: false, problems: [{ line: 1, column: 1, message: "It is empty.", instead }] };
+  }
+  const titles = readTitles(head.content, head.line, problems);
+  if (problems.length > 0) return { ok: false, problems };
+  const raw: RawRow[] = [];
+  for (const { content, line } of lines.slice(1)) {
+    if (problems.length >= MOST_PROBLEMS) break;
+    const row = readRow(content, { line, titles, before: raw.at(-1) ?? null }, problems);
+    if (row !== null) raw.push(row);
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  if (raw.length === 0) {
+    const message = "It has titles and no rows.";
+    return { ok: false, problems: [{ line: head.line, column: 1, message, instead: "Write a row." }] };
+  }
+  return { ok: true, trace: assemble(raw) };
+}
+
+interface RawRow {
+  readonly timeS: number;
+  readonly values: Readonly<Partial<Record<Column, number>>>;
+}
+
+function fieldsOf(content: string): Field[] {
+  let column = 1;
+  return content.split(",").map((part) => {
+    const text = part.trim();
+    const field = { text, column: column + (text === "" ? 0 : part.indexOf(text)) };
+    column += part.length + 1;
+    return field;
+  });
+}
+
+function readTitles(content: string, line: number, problems: TraceProblem[]): readonly Column[] {
+  const titles: Column[] = [];
+  for (const { text, column } of fieldsOf(content)) {
+    const title = COLUMNS.find((known) => known === text.toLowerCase());
+    if (title === undefined) {
+      const message = text === "" ? "A title is empty." : `There is no column ${JSON.stringify(text)}.`;
+      problems.push({ line, column, message, instead: `Columns are ${COLUMNS.join(", ")}.` });
+    } else if (titles.includes(title)) {
+      const message = `The column ${title} is there twice.`;
+      problems.push({ line, column, message, instead: "Leave one out." });
+    } else titles.push(title);
+  }
+  if (problems.length > 0) return titles;
+  const at = { line, column: 1 };
+  if (!titles.includes("time_s")) {
+    const instead = "Write the seconds at which each row begins.";
+    problems.push({ ...at, message: "There is no column time_s.", instead });
+  }
+  if (titles.includes("arrivals") && titles.includes("rate")) {
+    problems.push({ ...at, message: "There are both arrivals and rate.", instead: "Leave one out." });
+  } else if (!titles.includes("arrivals") && !titles.includes("rate")) {
+    const instead = "Write arrivals (requests until the next row) or rate (requests per second).";
+    problems.push({ ...at, message: "There is no column arrivals, nor rate.", instead });
+  }
+  return titles;
+}
+
+function readRow(
+  content: string,
+  at: { readonly line: number; readonly titles: readonly Column[]; readonly before: RawRow | null },
+  problems: TraceProblem[],
+): RawRow | null {
+  const { line, titles, before } = at;
+  const fields = fieldsOf(content);
+  const found = problems.length;
+  if (fields.length !== titles.length) {
+    const column = fields[titles.length]?.column ?? content.length + 1;
+    const message = `There are ${fields.length} fields under ${titles.length} titles.`;
+    problems.push({ line, column, message, instead: `Write ${titles.join(",")}.` });
+    return null;
+  }
+  const values: Partial<Record<Column, number>> = {};
+  fields.forEach(({ text, column }, index) => {
+    const title = titles[index]!;
+    // What a row says nothing about is as the command line says.
+    if (text === "" && title.startsWith("service_")) return;
+    const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+    const instead = wantedValue(title, value, before);
+    if (instead === null) values[title] = value;
+    else problems.push({ line, column, message: `${title} is ${JSON.stringify(text)}.`, instead });
+  });
+  return problems.length > found ? null : { timeS: values["time_s"]!, values };
+}
+
+function wantedValue(title: Column, value: number, before: RawRow | null): string | null {
+  if (Number.isNaN(value)) return "Write a number, such as 12 or 0.5.";
+  if (value < 0) return "Write a number that is not negative.";
+  if (value > LARGEST) return "Write a smaller number.";
+  if (title === "arrivals" && !Number.isInteger(value))
+    return "Write a whole number, or use the column rate.";
+  if (title === "service_ms" && value === 0) return "Write a time above 0.";
+  if (title === "time_s" && before !== null && value <= before.timeS) {
+    return `Write a time after that of the row before, which is ${before.timeS}.`;
+  }
+  return null;
+}
+
+function assemble(raw: readonly RawRow[]): Trace {
+  const start = raw[0]!.timeS;
+  const last = raw.length - 1;
+  const lastLength = last === 0 ? 1 : raw[last]!.timeS - raw[last - 1]!.timeS;
+  const rows = raw.map(({ timeS, values }, index): TraceRow => {
+    const until = raw[index + 1]?.timeS ?? timeS + lastLength;
+    const counted = values["arrivals"] !== undefined;
+    return {
+      fromMs: (timeS - start) * 1_000,
+      toMs: (until - start) * 1_000,
+      arrivals: values["arrivals"] ?? values["rate"]! * (until - timeS),
+      counted,
+      serviceTimeMs: values["service_ms"] ?? null,
+      serviceCv: values["service_cv"] ?? null,
+    };
+  });
+  return { rows, durationMs: rows[last]!.toMs };
+}
+
+/** Requests of a whole trace; for rates the expectation. */
+export function expectedRequests(trace: Trace): number {
+  return trace.rows.reduce((sum, row) => sum + row.arrivals, 0);
+}
