@@ -12,6 +12,7 @@ import { adminErrors } from "../src/admin/errors.ts";
 import { adminEvents } from "../src/admin/signals.ts";
 import type { ErrorRow, ErrorTable } from "../src/base/errors.ts";
 import type { EventTable } from "../src/base/signals.ts";
+import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
 import { cliEvents } from "../src/cli/events.ts";
 import { flagForm, variables } from "../src/cli/help.ts";
 import { configErrors } from "../src/config/errors.ts";
@@ -31,7 +32,7 @@ const ROOT = join(import.meta.dir, "..");
 
 /** The pages, and what makes their parts. */
 const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
-  "docs/cli.md": { options: optionTables },
+  "docs/cli.md": { options: optionTables, simulate: simulateTables },
   "docs/errors.md": { command: commandErrors, http: httpErrors, admin: adminErrorTable },
   "docs/metrics.md": { metrics: metricTable, events: eventTable },
 };
@@ -75,6 +76,21 @@ function optionTables(): string {
         variables(option).map(code).join(" "),
       ]);
       return `### ${group}\n\n${table(["flag", "default", "what it does", "environment"], rows)}`;
+    })
+    .join("\n");
+}
+
+/** Options that are read from flags alone. */
+function simulateTables(): string {
+  return simulateGroups
+    .map((group) => {
+      const options = Object.values(simulateOptions).filter((option) => option.group === group);
+      const rows = options.map((option) => [
+        code(flagForm(option)),
+        option.fallbackText === "" ? "" : code(option.fallbackText),
+        option.doc,
+      ]);
+      return `### ${group}\n\n${table(["flag", "default", "what it does"], rows)}`;
     })
     .join("\n");
 }

@@ -32,7 +32,7 @@ const law: Readonly<Record<string, Rule>> = {
   telemetry: { may: ["model", "base"], types: ["config"], why: ROOM },
   autoscaler: { may: ["model", "base"], types: ["config"], why: ROOM },
   platform: {
-    may: ["gateway", "instances", "telemetry", "config", "protocol", "model", "base"],
+    may: ["gateway", "instances", "telemetry", "autoscaler", "config", "protocol", "model", "base"],
     why: "platform/ is the only folder that knows two rooms; nothing above it is known here.",
   },
   admin: {
@@ -40,8 +40,8 @@ const law: Readonly<Record<string, Rule>> = {
     why: "admin/ shows what platform/ knows.",
   },
   cli: {
-    may: ["admin", "platform", "config", "model", "base"],
-    why: "cli/ speaks to platform/ and admin/, never to a room.",
+    may: ["admin", "platform", "autoscaler", "config", "model", "base"],
+    why: "cli/ speaks to platform/ and admin/; of the rooms only to autoscaler/, which is pure: simulate has no platform.",
   },
 };
 

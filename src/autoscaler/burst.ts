@@ -50,10 +50,11 @@ export function burst(state: AutoscalerState, view: BurstView, settings: Autosca
   const target = concurrencyTarget(settings);
   const said: Reason = { rule: "burst", outcome, demand, target, want };
   const unlimited = instancesFor(demand, target);
-  const capped: Reason[] =
-    unlimited > settings.maxInstances
-      ? [{ rule: "max_instances", from: unlimited, to: settings.maxInstances }]
-      : [];
+  const atLimit =
+    outcome !== "no_line" && outcome !== "starts_not_cheap" && unlimited > settings.maxInstances;
+  const capped: Reason[] = atLimit
+    ? [{ rule: "max_instances", from: unlimited, to: settings.maxInstances }]
+    : [];
   // Last stands what had the last word: the burst when it raised the number, the limit when it could not.
   const reasons = raised ? [...capped, said] : [said, ...capped];
   const desired = raised ? want : bound(held, settings, reasons);

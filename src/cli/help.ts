@@ -12,6 +12,7 @@ export function overview(): string {
 Usage
   headrace run APP [flags]   Serve an app: main.py, main.py:app or shop.wsgi:application
   headrace ps                Show the Headraces that run here, with their instances
+  headrace simulate TRACE    Replay a trace of arrivals through the autoscaler
   headrace version           Print the version
 
 headrace COMMAND --help says more.

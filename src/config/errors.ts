@@ -27,6 +27,11 @@ export const configErrors = {
     text: "A file or folder that an option names cannot be read.",
   },
   env_file_invalid: { exit: Exit.USAGE, whose: "user", text: "A line of an --env-file is not KEY=VALUE." },
+  trace_invalid: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "No trace is named, or a line of it cannot be read.",
+  },
   run_dir_unsafe: {
     exit: Exit.USAGE,
     whose: "user",

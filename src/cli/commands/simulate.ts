@@ -1,0 +1,129 @@
+import { readFileSync } from "node:fs";
+import { type AutoscalerSettings, checkSettings, defaultSettings } from "../../autoscaler/settings.ts";
+import { readTrace, type Trace } from "../../autoscaler/simulate/trace.ts";
+import type { SimulationOptions } from "../../autoscaler/simulate/world.ts";
+import { simulate as replay } from "../../autoscaler/simulate.ts";
+import { Exit, messageOf, systemCode } from "../../base/errors.ts";
+import { parse } from "../../config/parse.ts";
+import type { Problem } from "../../config/problem.ts";
+import { absolute } from "../../config/resolve.ts";
+import type { Io } from "../io.ts";
+import { tellProblems } from "../tell.ts";
+import { type SimulateValues, simulateOptions } from "./simulate-options.ts";
+import { simulateHelp, simulationText } from "./simulate-text.ts";
+
+/** Problems after which the help is worth reading. */
+const HELPED: ReadonlySet<string> = new Set(["unknown_flag", "unexpected_argument", "trace_invalid"]);
+
+/** `headrace simulate`: replays a trace of arrivals through the autoscaler. Starts nothing. */
+export function simulate(argv: readonly string[], io: Io): number {
+  const parsed = parse(simulateOptions, argv, {});
+  if (parsed.help) {
+    io.out(simulateHelp(io.columns));
+    return Exit.OK;
+  }
+  const problems = [...parsed.problems, ...settingProblems(parsed.values)];
+  const path = traceArgument(parsed.positionals, problems);
+  const trace = path === null ? null : loadTrace(path, io.cwd, problems);
+  if (problems.length > 0 || trace === null) {
+    tellProblems(io, problems, []);
+    if (problems.some(({ code }) => HELPED.has(code)))
+      io.err("headrace simulate --help lists all flags and the columns of a trace.\n");
+    return Exit.USAGE;
+  }
+  const { values } = parsed;
+  const options = simulationOptions(values);
+  const report = replay(trace, options);
+  if (values.json) io.out(`${JSON.stringify({ trace: path, options, ...report }, null, 2)}\n`);
+  else io.out(simulationText({ title: path ?? "", options, report, why: values.why, columns: io.columns }));
+  return Exit.OK;
+}
+
+function traceArgument(positionals: readonly string[], problems: Problem[]): string | null {
+  const [first, second] = positionals;
+  if (first !== undefined && second === undefined) return first;
+  const instead = `Write headrace simulate ${first ?? "trace.csv"} and its flags.`;
+  if (second === undefined) {
+    problems.push({ code: "trace_invalid", subject: "", message: "No trace is named.", instead });
+  } else {
+    const message = `There is one trace to a command: ${JSON.stringify(second)} is too much.`;
+    problems.push({ code: "unexpected_argument", subject: "", message, instead });
+  }
+  return null;
+}
+
+function loadTrace(path: string, cwd: string, problems: Problem[]): Trace | null {
+  let text: string;
+  try {
+    text = readFileSync(absolute(path, cwd), "utf8");
+  } catch (error) {
+    const why = systemCode(error) === "ENOENT" ? "does not exist" : `cannot be read (${messageOf(error)})`;
+    const instead = "Name a file that can be read.";
+    problems.push({ code: "file_unreadable", subject: "", message: `The file ${path} ${why}.`, instead });
+    return null;
+  }
+  const read = readTrace(text);
+  if (read.ok) return read.trace;
+  for (const { line, column, message, instead } of read.problems) {
+    problems.push({ code: "trace_invalid", subject: `${path}:${line}:${column}`, message, instead });
+  }
+  return null;
+}
+
+/** The autoscaler's settings that the flags say. */
+function settingsOf(values: SimulateValues): AutoscalerSettings {
+  return {
+    ...defaultSettings,
+    minInstances: values.minInstances,
+    maxInstances: values.maxInstances,
+    initialScale: values.initialScale,
+    activationScale: values.activationScale,
+    concurrency: values.concurrency,
+    targetUtilization: values.target / 100,
+    requestsPerSecond: values.targetRps === 0 ? null : values.targetRps,
+    stableWindowMs: values.stableWindow,
+    panicWindowPercentage: values.panicWindowPercentage,
+    panicThresholdPercentage: values.panicThresholdPercentage,
+    maxScaleUpRate: values.maxScaleUpRate,
+    maxScaleDownRate: values.maxScaleDownRate,
+    scaleDownDelayMs: values.scaleDownDelay,
+    scaleToZeroGraceMs: values.scaleToZeroGrace,
+    cheapStartMs: values.cheapStart,
+  };
+}
+
+/** The flag of each setting that can be wrong though every flag by itself is right. */
+const flags: Readonly<Partial<Record<keyof AutoscalerSettings, string>>> = {
+  maxInstances: simulateOptions.maxInstances.flag,
+  initialScale: simulateOptions.initialScale.flag,
+  activationScale: simulateOptions.activationScale.flag,
+  stableWindowMs: simulateOptions.stableWindow.flag,
+  scaleDownDelayMs: simulateOptions.scaleDownDelay.flag,
+};
+
+function settingProblems(values: SimulateValues): Problem[] {
+  const own = { minInstances: "--min-instances", maxInstances: "--max-instances" };
+  const inFlags = (text: string) =>
+    Object.entries(own).reduce((said, [setting, flag]) => said.replaceAll(setting, flag), text);
+  return checkSettings(settingsOf(values)).map(({ setting, wanted }) => ({
+    code: "conflict",
+    subject: `--${flags[setting] ?? setting}`,
+    message: "It cannot be used with the other flags.",
+    instead: `Write ${inFlags(wanted)}.`,
+  }));
+}
+
+function simulationOptions(values: SimulateValues): SimulationOptions {
+  return {
+    settings: settingsOf(values),
+    serviceTimeMs: values.serviceTime,
+    serviceCv: values.serviceSpread / 100,
+    startTimeMs: values.startTime,
+    lineDepth: values.lineDepth,
+    lineWaitMs: values.lineWait,
+    seed: values.seed,
+    even: values.even,
+    model: values.model,
+    intervalMs: values.interval === 0 ? null : values.interval,
+  };
+}
