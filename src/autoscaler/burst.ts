@@ -21,6 +21,7 @@ export interface BurstView {
   readonly ready: number;
   readonly starting: number;
   readonly running: number;
+  /** Those in the line, or the slots that they take. */
   readonly waiting: number;
   /** Slots that requests refused just now would have held. */
   readonly refused: number;

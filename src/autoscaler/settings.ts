@@ -66,6 +66,12 @@ export interface AutoscalerSettings {
   /** A line is answered without waiting for a tick when an instance starts within this time. 0: never. Default 1 s. */
   readonly cheapStartMs: number;
 
+  /**
+   * Time in which a line should be worked off, see waitingSlots in state.ts. 0: each request that waits counts as a slot, which
+   * orders far too many instances when a start takes longer than a request. Default 0.
+   */
+  readonly lineDrainMs: number;
+
   /** Resource targets change nothing while usage is this close to the target. Default 0.1. */
   readonly tolerance: number;
   readonly behavior: Behavior;
@@ -107,6 +113,7 @@ export const defaultSettings: AutoscalerSettings = {
   scaleDownDelayMs: 0,
   scaleToZeroGraceMs: 30_000,
   cheapStartMs: 1_000,
+  lineDrainMs: 0,
   tolerance: 0.1,
   behavior: defaultBehavior,
 };
@@ -188,6 +195,7 @@ export function checkSettings(settings: AutoscalerSettings): readonly SettingPro
   need("scaleDownDelayMs", s.scaleDownDelayMs >= 0 && s.scaleDownDelayMs <= 3_600_000, "from 0 to 1 h");
   need("scaleToZeroGraceMs", s.scaleToZeroGraceMs >= 0, "0 or more");
   need("cheapStartMs", s.cheapStartMs >= 0, "0 or more");
+  need("lineDrainMs", s.lineDrainMs >= 0, "0 or more");
   need("tolerance", s.tolerance >= 0 && s.tolerance < 1, "from 0 to below 1");
   return found;
 }

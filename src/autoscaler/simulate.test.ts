@@ -192,7 +192,8 @@ describe("the worked example of the docs", () => {
   const page = readFileSync(join(import.meta.dir, "../../docs/autoscaler.md"), "utf8");
   const csv = /\n {4}time_s,rate\n(?: {4}[\d,]+\n)+/.exec(page)?.[0] ?? "";
   const flood = trace(csv.replaceAll(/^ {4}/gm, ""));
-  const run = (startTimeMs: number) => simulate(flood, options({ startTimeMs, even: true, serviceCv: 0 }));
+  const run = (startTimeMs: number, lineDrainMs = 0) =>
+    simulate(flood, options({ startTimeMs, even: true, serviceCv: 0, settings: { lineDrainMs } }));
 
   test("says what slow starts do", () => {
     const { summary, decisions } = run(2_000);
@@ -220,5 +221,11 @@ describe("the worked example of the docs", () => {
     expect([summary.mostInstances, summary.refusedLineFull + summary.refusedWaitedTooLong]).toEqual([13, 0]);
     expect(Math.round(summary.waitMs.max)).toBeLessThanOrEqual(48);
     expect(summary.instanceSeconds / run(2_000).summary.instanceSeconds).toBeLessThan(0.27);
+  });
+
+  test("says what a drain time does", () => {
+    const { summary } = run(2_000, 3_000);
+    expect([summary.mostInstances, summary.refusedLineFull]).toEqual([17, 2_500]);
+    expect(summary.instanceSeconds / run(2_000).summary.instanceSeconds).toBeLessThan(0.31);
   });
 });

@@ -18,7 +18,7 @@ export interface Sample {
   readonly now: number;
   /** Requests in instances: best the mean over the time since the last sample, else the count of the moment. */
   readonly running: number;
-  /** Requests in the line, likewise. */
+  /** Requests in the line, likewise, or the slots that they take, see {@link waitingSlots}. */
   readonly waiting: number;
   /** Slots that refused requests would have held, see {@link refusedSlots}. */
   readonly refused: number;
@@ -89,6 +89,29 @@ export function demandOf(seen: {
   readonly refused: number;
 }): number {
   return seen.running + seen.waiting + seen.refused;
+}
+
+/** What {@link waitingSlots} goes by. */
+export interface LineView {
+  /** Requests in instances. */
+  readonly running: number;
+  /** Requests per second that came and were not refused. */
+  readonly admittedPerSecond: number;
+  /** Mean time a request holds a slot; null when not known. */
+  readonly serviceTimeMs: number | null;
+  /** Time in which the line should be worked off; 0: at once. */
+  readonly drainMs: number;
+}
+
+/**
+ * Slots that a line takes: those that are missing for what goes on coming (by Little's law), and those that work off what has
+ * gathered within the drain time, one after the other in each slot. Never more than one for each request that waits.
+ */
+export function waitingSlots(waiting: number, line: LineView): number {
+  const { running, admittedPerSecond, serviceTimeMs, drainMs } = line;
+  if (serviceTimeMs === null || drainMs === 0) return waiting;
+  const missing = Math.max(0, (admittedPerSecond * serviceTimeMs) / 1_000 - running);
+  return Math.min(waiting, missing + (waiting * serviceTimeMs) / drainMs);
 }
 
 /**

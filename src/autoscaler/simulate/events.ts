@@ -112,7 +112,7 @@ class EventModel {
     } else {
       this.#lookAt = Number.POSITIVE_INFINITY;
       this.#lookedAt = at;
-      if (this.#line.length > 0) this.#scale(this.#scaler.line(this.#world, this.#serviceTimeMs));
+      if (this.#line.length > 0) this.#scale(this.#scaler.line(this.#meter, this.#serviceTimeMs));
     }
   }
 

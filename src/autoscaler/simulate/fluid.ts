@@ -102,7 +102,7 @@ class FluidModel {
     this.#serve(arriving, ms, to);
     this.#giveUp(to);
     world.running = this.#running + this.#draining.left;
-    if (world.waiting > NOTHING) this.scale(this.scaler.line(world, this.#serviceTimeMs));
+    if (world.waiting > NOTHING) this.scale(this.scaler.line(this.meter, this.#serviceTimeMs));
   }
 
   #ready(now: number): void {

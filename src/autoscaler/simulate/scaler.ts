@@ -3,7 +3,7 @@
 import { burst, burstWants } from "../burst.ts";
 import { decide, type Outcome } from "../decide.ts";
 import type { Decision } from "../reasons.ts";
-import { type AutoscalerState, freshState, observe, refusedSlots } from "../state.ts";
+import { type AutoscalerState, freshState, observe, refusedSlots, waitingSlots } from "../state.ts";
 import type { Meter, SimulationOptions, World } from "./world.ts";
 
 export class Scaler {
@@ -13,6 +13,7 @@ export class Scaler {
   readonly #options: SimulationOptions;
   #state: AutoscalerState;
   #refusedPerMs = 0;
+  #admittedPerSecond = 0;
   #direction = 0;
 
   constructor(options: SimulationOptions) {
@@ -29,10 +30,12 @@ export class Scaler {
     const { overMs, running, waiting, refused, arrived } = meter.takeSample();
     if (overMs <= 0) return;
     this.#refusedPerMs = refused / overMs;
+    this.#admittedPerSecond = (1_000 * (arrived - refused)) / overMs;
+    const line = { running, admittedPerSecond: this.#admittedPerSecond, serviceTimeMs };
     this.#state = observe(this.#state, {
       now: meter.world.now,
       running,
-      waiting,
+      waiting: waitingSlots(waiting, { ...line, drainMs: this.#options.settings.lineDrainMs }),
       refused: refusedSlots(refused, overMs, serviceTimeMs),
       arrivalsPerSecond: (1_000 * arrived) / overMs,
     });
@@ -51,10 +54,13 @@ export class Scaler {
   }
 
   /** The decision for a line: instances that there should be. */
-  line(world: World, serviceTimeMs: number): number {
-    const { now, ready, starting, running, waiting } = world;
+  line(meter: Meter, serviceTimeMs: number): number {
+    const { now, ready, starting, running } = meter.world;
     const refused = this.#refusedPerMs * serviceTimeMs;
     const { startTimeMs, settings } = this.#options;
+    const admittedPerSecond = Math.max(this.#admittedPerSecond, meter.admittedPerSecond());
+    const line = { running, admittedPerSecond, serviceTimeMs, drainMs: settings.lineDrainMs };
+    const waiting = waitingSlots(meter.world.waiting, line);
     const view = { now, ready, starting, running, waiting, refused, startTimeMs };
     if (burstWants(view, settings) <= this.desired) return this.desired;
     return this.#take(burst(this.#state, view, settings));

@@ -31,6 +31,9 @@ export const MOST_EVENTS = 1_000_000;
 /** Samples go to the autoscaler this often. */
 export const SAMPLE_MS = 1_000;
 
+/** A rate is not told from a shorter time than this. */
+const LEAST_RATE_MS = 100;
+
 /** The counters of the moment, and totals. Requests are whole in events and parts in a fluid. */
 export class World {
   now = 0;
@@ -128,6 +131,14 @@ export class Meter {
   waited(ms: number, weight = 1): void {
     this.waits.add(ms, weight);
     this.#rowWaits.add(ms, weight);
+  }
+
+  /** Requests per second that came and were not refused since the last sample, once there is enough time to tell; else 0. */
+  admittedPerSecond(): number {
+    const { world } = this;
+    const ms = world.now - this.#sample.at;
+    if (ms < LEAST_RATE_MS) return 0;
+    return (1_000 * (world.arrived - this.#sample.arrived - world.refused + this.#sample.refused)) / ms;
   }
 
   /** What came since the last sample. */

@@ -158,6 +158,12 @@ const scalingOptions = {
     fallback: "1s",
     doc: "Where a start takes at most this long, a line is answered at once, without waiting for a tick. 0: never.",
   }),
+  lineDrain: duration({
+    flag: "line-drain",
+    group: "Scaling",
+    fallback: "0",
+    doc: "Time in which a line should be worked off: the longer, the fewer instances it orders. 0: each request that waits counts as a slot.",
+  }),
 } as const;
 
 const outputOptions = {

@@ -89,6 +89,7 @@ function settingsOf(values: SimulateValues): AutoscalerSettings {
     scaleDownDelayMs: values.scaleDownDelay,
     scaleToZeroGraceMs: values.scaleToZeroGrace,
     cheapStartMs: values.cheapStart,
+    lineDrainMs: values.lineDrain,
   };
 }
 
