@@ -109,6 +109,11 @@ export function decided(
   return { ...about, action, count: Math.abs(difference), rule, reasons };
 }
 
+/** Whether a decision is worth a line after the one told before it: it changes something, or another rule spoke. */
+export function isNews(decision: Decision, before: Decision | undefined): boolean {
+  return decision.action !== "hold" || decision.rule !== before?.rule;
+}
+
 const number = (value: number) => String(Math.round(value * 100) / 100);
 const percent = (value: number) => `${Math.round(value * 100)} %`;
 const seconds = (ms: number) => `${number(ms / 1_000)} s`;

@@ -2,12 +2,12 @@
 
 import { burst, burstWants } from "../burst.ts";
 import { decide, type Outcome } from "../decide.ts";
-import type { Decision } from "../reasons.ts";
+import { type Decision, isNews } from "../reasons.ts";
 import { type AutoscalerState, freshState, observe, refusedSlots, waitingSlots } from "../state.ts";
 import type { Meter, SimulationOptions, World } from "./world.ts";
 
 export class Scaler {
-  /** Decisions that changed something, or whose rule is another than the one's before. */
+  /** Those that are worth a line. */
   readonly decisions: Decision[] = [];
   directionChanges = 0;
   readonly #options: SimulationOptions;
@@ -74,9 +74,7 @@ export class Scaler {
       if (this.#direction !== 0 && direction !== this.#direction) this.directionChanges += 1;
       this.#direction = direction;
     }
-    if (decision.action !== "hold" || decision.rule !== this.decisions.at(-1)?.rule) {
-      this.decisions.push(decision);
-    }
+    if (isNews(decision, this.decisions.at(-1))) this.decisions.push(decision);
     return decision.desired;
   }
 }
