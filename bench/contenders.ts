@@ -28,34 +28,41 @@ export interface Contender {
   readonly cwd: string;
 }
 
-/** Headrace first, then its peers. Each with as many app processes as Headrace has instances: one. */
+/** Headrace first, then its peers, each with as many app processes as the Headrace that it is held against. */
 export function contenders(scenario: Scenario, scratch: string): Contender[] {
   const target = `${scenario.module}:app`;
-  const list: Contender[] = [
-    {
-      name: "headrace",
-      command: [
-        join(ROOT, "headrace"),
-        ...["run", target, "--app-dir", APPS, "--port", "18100", "--admin-port", "18199"],
-        ...[
-          "--python",
-          join(BIN, "python"),
-          "--access-log",
-          "off",
-          "--line-depth",
-          "10000",
-          "--concurrency",
-          scenario.kind === "wsgi" ? "8" : "1000",
-        ],
-      ],
-      url: "http://127.0.0.1:18100",
-      cwd: APPS,
-    },
-  ];
-  if (scenario.kind === "wsgi") list.push(gthread(target));
-  else list.push(uvicorn(target));
-  if (scenario.kind === "asgi" && hasNginx()) list.push(nginx(target, scratch));
+  if (scenario.kind === "wsgi") return [headrace(target, { instances: 1, slots: 8 }), gthread(target)];
+  const one = headrace(target, { instances: 1, slots: 1000 });
+  const list = [one, uvicorn(target)];
+  if (hasNginx()) list.push(headrace(target, { instances: 2, slots: 1000 }), nginx(target, scratch));
   return list;
+}
+
+/** The Headrace that a peer is held against; null for a Headrace. */
+export function yardstick(name: string): string | null {
+  if (name.startsWith("headrace")) return null;
+  return name.startsWith("nginx") ? "headrace, 2 instances" : "headrace";
+}
+
+function headrace(target: string, size: { instances: number; slots: number }): Contender {
+  const port = 18100 + 50 * (size.instances - 1);
+  const flags = {
+    "--app-dir": APPS,
+    "--port": port,
+    "--admin-port": port + 49,
+    "--python": join(BIN, "python"),
+    "--access-log": "off",
+    "--line-depth": 10_000,
+    "--concurrency": size.slots,
+    "--instances": size.instances,
+  };
+  const args = Object.entries(flags).flatMap(([flag, value]) => [flag, String(value)]);
+  return {
+    name: size.instances === 1 ? "headrace" : `headrace, ${size.instances} instances`,
+    command: [join(ROOT, "headrace"), "run", target, ...args],
+    url: `http://127.0.0.1:${port}`,
+    cwd: APPS,
+  };
 }
 
 const UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"];

@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Contender, contenders, type Scenario, scenarios } from "./contenders.ts";
+import { type Contender, contenders, type Scenario, scenarios, yardstick } from "./contenders.ts";
 import { Group } from "./processes.ts";
 import { type Measured, missing, wrk } from "./wrk.ts";
 
@@ -109,7 +109,7 @@ function ratio(
   peer: string,
   value: (row: Row) => number,
 ): { median: number; spread: string } {
-  const own = rows.filter((row) => row.contender === "headrace");
+  const own = rows.filter((row) => row.contender === yardstick(peer));
   const ratios = own.flatMap((row) => {
     const other = rows.find((each) => each.contender === peer && each.round === row.round);
     return other === undefined || value(other) === 0 ? [] : [value(row) / value(other)];
@@ -152,7 +152,7 @@ function report(rows: readonly Row[]): string {
           `${errors}`,
         ];
         const against =
-          name === "headrace"
+          yardstick(name) === null
             ? ["", "", ""]
             : [`${speed.median.toFixed(2)} x`, speed.spread, cpu.median.toFixed(2)];
         lines.push(`| ${[name, ...figures, ...costs, ...against].join(" | ")} |`);

@@ -51,6 +51,8 @@ function instanceEnv(config: RunConfig, revision: string): Record<string, string
     ...process.env,
     // With port 0 the system chooses one while the app is being imported: nobody knows it yet.
     ...(config.port === 0 ? {} : { PORT: String(config.port) }),
+    // Python tells fresh bytecode by whole seconds and the size of the source: two quick edits would run the older one.
+    ...(config.reload ? { PYTHONDONTWRITEBYTECODE: "1" } : {}),
     K_SERVICE: config.service,
     K_REVISION: revision,
     K_CONFIGURATION: config.service,
