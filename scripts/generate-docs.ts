@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { adminErrors } from "../src/admin/errors.ts";
 import { adminEvents } from "../src/admin/signals.ts";
+import { autoscalerEvents, autoscalerMetrics } from "../src/autoscaler/signals.ts";
 import type { ErrorRow, ErrorTable } from "../src/base/errors.ts";
 import type { EventTable } from "../src/base/signals.ts";
 import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
@@ -172,7 +173,7 @@ function gatewayMetrics(): readonly (readonly string[])[] {
 }
 
 function metricTable(): string {
-  const own = Object.entries(platformMetrics).map(([name, row]) => {
+  const own = Object.entries({ ...platformMetrics, ...autoscalerMetrics }).map(([name, row]) => {
     const labels: readonly string[] = "labels" in row ? row.labels : [];
     return [code(name), row.kind, labels.map(code).join(" "), row.help];
   });
@@ -186,6 +187,7 @@ export function eventRows(): readonly (readonly [name: string, level: string, te
     adminEvents,
     platformEvents,
     instanceEvents,
+    autoscalerEvents,
     telemetryEvents,
   ];
   const rows = tables.flatMap((events) =>

@@ -2,6 +2,7 @@
 
 import type { StatusReport } from "../model/instance.ts";
 import type { MetricFamily } from "../model/metric.ts";
+import type { DecisionReport } from "../model/scaling.ts";
 
 /** Whether requests can be served, and what is missing when they cannot. */
 export interface Readiness {
@@ -25,6 +26,8 @@ export interface AdminPorts {
   /** Null while the start is under way. */
   status(): Promise<StatusReport | null>;
   metrics(): Promise<readonly MetricFamily[]>;
+  /** The autoscaler's last decisions, oldest first; null while the start is under way. */
+  decisions(): readonly DecisionReport[] | null;
   /** Builds new instances, swaps, retires the old ones. Resolves when the new ones serve, or could not. */
   reload(): Promise<ActionOutcome>;
   /** Writes the stacks of all threads of an instance to its log. */

@@ -3,6 +3,7 @@ import { HeadraceError } from "../base/errors.ts";
 import { ReleaseStack } from "../base/release.ts";
 import type { StatusReport } from "../model/instance.ts";
 import type { LogRecord } from "../model/log.ts";
+import type { DecisionReport } from "../model/scaling.ts";
 import { adminErrors } from "./errors.ts";
 import type { ActionOutcome, AdminPorts, Readiness } from "./ports.ts";
 import { type AdminOptions, type AdminServer, startAdmin } from "./server.ts";
@@ -19,6 +20,7 @@ const report: StatusReport = {
   ready: true,
   preload: { level: "app", reasons: [] },
   concurrency: 80,
+  scaling: null,
   line: { waiting: 0, depth: 800 },
   gateways: [],
   instances: [],
@@ -40,6 +42,7 @@ interface World {
   readonly readiness?: Readiness;
   readonly status?: () => Promise<StatusReport | null>;
   readonly outcome?: ActionOutcome;
+  readonly decisions?: readonly DecisionReport[];
 }
 
 function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer {
@@ -53,6 +56,7 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     readiness: () => world.readiness ?? { ready: true, why: "" },
     status: world.status ?? (() => Promise.resolve(report)),
     metrics: () => Promise.resolve([{ name: "x", kind: "gauge", help: "h", samples: [] }]),
+    decisions: () => world.decisions ?? null,
     reload: act("reload"),
     stacks: act("stacks"),
     restart: act("restart"),

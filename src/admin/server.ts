@@ -82,6 +82,7 @@ class Api {
     ["/readyz", "GET", () => this.#readiness()],
     ["/metrics", "GET", (request) => this.#metrics(request)],
     ["/v1/status", "GET", () => this.#status()],
+    ["/v1/decisions", "GET", () => this.#decisions()],
     ["/v1/reload", "POST", async () => this.#acted(await this.#ports.reload())],
     ["/v1/instances/*/stacks", "POST", async (_, id) => this.#acted(await this.#ports.stacks(id))],
     ["/v1/instances/*/restart", "POST", async (_, id) => this.#acted(await this.#ports.restart(id))],
@@ -131,6 +132,11 @@ class Api {
   async #status(): Promise<Response> {
     const status = await this.#ports.status();
     return status === null ? failure("admin_starting") : json(200, status);
+  }
+
+  #decisions(): Response {
+    const decisions = this.#ports.decisions();
+    return decisions === null ? failure("admin_starting") : json(200, decisions);
   }
 
   async #metrics(request: Request): Promise<Response> {

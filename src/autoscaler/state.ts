@@ -68,6 +68,12 @@ export function restartedState(
   return { ...fresh, panic: panicAfterRestart(now, instances), desired: instances };
 }
 
+/** Beside instances that were just started: they are kept for a stable window, as what a burst starts is. */
+export function startedState(settings: AutoscalerSettings, now: number, instances: number): AutoscalerState {
+  const panic: PanicState = { mode: "panicking", since: now, most: instances };
+  return { ...freshState(settings), panic, desired: instances };
+}
+
 /** Puts a sample into all windows. */
 export function observe(state: AutoscalerState, sample: Sample): AutoscalerState {
   const put = (windows: SignalWindows, value: number): SignalWindows => ({

@@ -8,6 +8,7 @@ export function adminPorts(running: () => Running | null): AdminPorts {
     readiness: () => running()?.ready() ?? { ready: false, why: "the start is still under way" },
     status: async () => (await running()?.status()) ?? null,
     metrics: async () => (await running()?.metrics()) ?? [],
+    decisions: () => running()?.decisions() ?? null,
     reload: () => act(running(), (here) => here.reload().then(() => true)),
     stacks: (instance) => act(running(), (here) => here.stacks(instance)),
     restart: (instance) => act(running(), (here) => here.restart(instance)),

@@ -126,6 +126,19 @@ export function integer(basics: Basics & Range & { fallback: number }): Option<n
   });
 }
 
+/** A share in percent, 1 to 100: `70%` or `70`. */
+export function percent(basics: Basics & { fallback: number }): Option<number> {
+  return make<number>(basics, {
+    placeholder: "PERCENT",
+    fallback: basics.fallback,
+    fallbackText: `${basics.fallback}%`,
+    read(value) {
+      const reading = readInteger(value.replace(/ ?%$/, ""), { min: 1, max: 100 }, "");
+      return reading.ok ? reading : { ok: false, wanted: "a share from 1% to 100%" };
+    },
+  });
+}
+
 /** A whole number in a range, or the word `auto`. */
 export function integerOrAuto(basics: Basics & Range): Option<number | "auto"> {
   return make<number | "auto">(basics, {

@@ -12,12 +12,14 @@ import {
   toggle,
   type ValueOf,
 } from "./option.ts";
+import { scalingOptions } from "./scaling-options.ts";
 
 /** The groups in the order in which the help shows them. */
 export const groups = [
   "App",
   "Address",
   "Instances",
+  "Scaling",
   "Admission and time",
   "Limits",
   "WebSocket",
@@ -161,7 +163,7 @@ const instanceOptions = {
     min: 1,
     max: 256,
     fallback: 1,
-    doc: "Python processes that run the app.",
+    doc: "Python processes that run the app, always so many.",
   }),
   concurrency: integer({
     flag: "concurrency",
@@ -240,7 +242,7 @@ const admissionOptions = {
     group: "Admission and time",
     min: 0,
     max: 10_000_000,
-    doc: "Requests that may wait for a slot; more get 429. auto: 10 x concurrency x instances. 0: none may wait.",
+    doc: "Requests that may wait for a slot; more get 429. auto: 10 x concurrency x the most instances. 0: none may wait.",
   }),
   lineWait: duration({
     flag: "line-wait",
@@ -417,6 +419,7 @@ export const runOptions = {
   ...appOptions,
   ...addressOptions,
   ...instanceOptions,
+  ...scalingOptions,
   ...admissionOptions,
   ...limitOptions,
   ...webSocketOptions,

@@ -5,6 +5,7 @@ import type { RunValues, runOptions } from "./options.ts";
 import type { Parsed } from "./parse.ts";
 import type { Problem } from "./problem.ts";
 import type { RunConfig } from "./run-config.ts";
+import { scalingContradictions, scalingPart } from "./scaling.ts";
 import { appPlace, dnsLabel, isFileApp, serviceName } from "./service.ts";
 
 export type ParsedRun = Parsed<typeof runOptions>;
@@ -42,7 +43,7 @@ export function resolve(parsed: ParsedRun, app: string, files: Files, facts: Fac
   const config: RunConfig = {
     ...appPart(parsed, app, files, facts.cwd),
     ...addressPart(values, files, facts.cwd),
-    ...instancePart(values, facts),
+    ...instancePart(parsed, facts),
     ...limitPart(values),
     ...seeingPart(parsed, facts),
     reload: values.reload,
@@ -119,12 +120,14 @@ function addressPart(values: RunValues, files: Files, cwd: string) {
   };
 }
 
-function instancePart(values: RunValues, facts: Facts) {
+function instancePart(parsed: ParsedRun, facts: Facts) {
+  const { values } = parsed;
+  const { instances, most, scaling } = scalingPart(parsed);
   const alone = !facts.sharesPorts || values.uds !== "";
-  const lineDepth =
-    values.lineDepth === "auto" ? 10 * values.concurrency * values.instances : values.lineDepth;
+  const lineDepth = values.lineDepth === "auto" ? 10 * values.concurrency * most : values.lineDepth;
   return {
-    instances: values.instances,
+    instances,
+    scaling,
     concurrency: values.concurrency,
     gateways:
       values.gateways === "auto" ? (alone ? 1 : Math.min(64, Math.max(1, facts.cores))) : values.gateways,
@@ -177,6 +180,7 @@ function seeingPart(parsed: ParsedRun, facts: Facts) {
 function* contradictions(parsed: ParsedRun, app: string, facts: Facts): Generator<Problem> {
   const { values, origins } = parsed;
   yield* addressContradictions(parsed, facts);
+  yield* scalingContradictions(parsed);
   if (values.workerClass === "gevent" && (values.interface === "asgi" || values.interface === "function")) {
     yield conflict(
       origins.workerClass,

@@ -1,3 +1,19 @@
+/** What the autoscaler was told. */
+export interface ScalingConfig {
+  readonly minInstances: number;
+  readonly maxInstances: number;
+  /** Above 0, at most 1. */
+  readonly targetUtilization: number;
+  /** Of one instance; null: not a target. */
+  readonly requestsPerSecond: number | null;
+  readonly stableWindowMs: number;
+  readonly scaleDownDelayMs: number;
+  /** Time without a request, at least the stable window where it matters. */
+  readonly scaleToZeroAfterMs: number;
+  /** 0: each request that waits counts as a slot. */
+  readonly lineDrainMs: number;
+}
+
 /** All that `headrace run` was told. Durations in milliseconds, sizes in bytes; 0 switches a limit off. Frozen. */
 export interface RunConfig {
   /** As the user wrote it: file.py, file.py:attr, module:attr. Files are relative to `cwd`, else to `appDir`. */
@@ -28,7 +44,10 @@ export interface RunConfig {
   readonly http2: boolean;
   readonly trustedProxies: readonly string[];
 
+  /** At the start; from then on with {@link scaling} null. */
   readonly instances: number;
+  /** Null: there are always as many instances. */
+  readonly scaling: ScalingConfig | null;
   readonly concurrency: number;
   readonly gateways: number;
   readonly preload: "auto" | "app" | "imports" | "off";

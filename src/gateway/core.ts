@@ -1,6 +1,8 @@
 /** What all requests of a gateway process share: the line, the instances, the deadlines, the counters. */
 
+import { systemClock } from "../base/clock.ts";
 import type { AccessRecord } from "../model/access.ts";
+import { LineAlarm } from "./admission/alarm.ts";
 import { Line } from "./admission/line.ts";
 import { DrainRate, retryAfterSeconds } from "./admission/retry-after.ts";
 import { policyFor } from "./balance/policy.ts";
@@ -17,6 +19,8 @@ import { Upstreams } from "./upstreams.ts";
 export interface GatewayPorts {
   /** Calls another gateway process to look for free slots. */
   call(column: number): void;
+  /** Requests wait for a slot or were refused, the first of them since (Unix milliseconds). Only with `admission.scaled`. */
+  waits(since: number): void;
   /** A request is over its time, and over the grace after it, and its app has not returned. */
   stuck(instance: string, requestId: string): void;
   /** A connection to an instance ended unasked. */
@@ -55,6 +59,7 @@ export class Core {
   readonly #table: SlotTable;
   readonly #deadlines: DeadlineList | undefined;
   readonly #drainRate = new DrainRate();
+  readonly #alarm: LineAlarm | undefined;
   readonly #desk = {
     free: (): boolean => this.upstreams.free(),
     take: (): Upstream | null => this.upstreams.take(),
@@ -84,6 +89,10 @@ export class Core {
       available: () => this.serve(),
       lost: (instance, protocolError) => ports.instanceLost(instance, protocolError),
     });
+    if (admission.scaled) {
+      const { timeOrigin } = performance;
+      this.#alarm = new LineAlarm(systemClock, (since) => ports.waits(timeOrigin + since));
+    }
     this.overdue = new DeadlineList(admission.graceMs, (node) => (node as Exchange).stuck());
     if (admission.timeoutMs > 0) {
       this.#deadlines = new DeadlineList(admission.timeoutMs, (node) => (node as Exchange).deadline());
@@ -94,10 +103,7 @@ export class Core {
   admit(exchange: Exchange): void {
     this.meter.move("headrace_requests_in_gateway", 1);
     this.#deadlines?.enter(exchange, exchange.arrivedAt);
-    if (this.#isHealth(exchange.head.target)) {
-      this.#admitExempt(exchange);
-      return;
-    }
+    if (this.#isHealth(exchange.head.target) && this.#startExempt(exchange)) return;
     if (!this.line.busy) {
       const upstream = this.upstreams.take();
       if (upstream !== null) {
@@ -107,26 +113,27 @@ export class Core {
     }
     if (this.failing && !this.upstreams.any) {
       exchange.refuse("HR_NO_INSTANCE", 1);
+      this.#alarm?.raise(exchange.arrivedAt);
       return;
     }
     exchange.state = "waiting";
     if (!this.line.busy) this.#drainRate.observe(this.#table.servedTotal(), exchange.arrivedAt);
     if (!this.line.enter(exchange, exchange.arrivedAt)) {
       exchange.refuse("HR_LINE_FULL", this.retryAfter());
+      this.#alarm?.raise(exchange.arrivedAt);
       return;
     }
     // A slot may have become free between the look and the entry into the line.
     this.serve();
+    if (exchange.place !== null) this.#alarm?.raise(exchange.arrivedAt);
   }
 
   /** A request that lost its instance before it was begun. */
   readmit(exchange: Exchange): void {
-    if (exchange.exempt) {
-      this.#admitExempt(exchange);
-      return;
-    }
+    if (exchange.exempt && this.#startExempt(exchange)) return;
     this.line.reenter(exchange, exchange.arrivedAt);
     this.serve();
+    if (exchange.place !== null) this.#alarm?.raise(exchange.arrivedAt);
   }
 
   /** Gives free slots to those who wait. */
@@ -135,8 +142,10 @@ export class Core {
   }
 
   /** A request is done with its slot. */
-  release(upstream: Upstream, exempt: boolean): void {
-    if (exempt) return;
+  release(upstream: Upstream, exchange: Exchange): void {
+    if (exchange.exempt) return;
+    this.meter.add("headrace_slots_given_back_total", 1);
+    this.meter.add("headrace_slot_seconds_total", (performance.now() - exchange.placedAt) / 1_000);
     this.upstreams.give(upstream);
     if (this.line.busy) this.line.serve(this.#desk);
   }
@@ -168,11 +177,13 @@ export class Core {
     if (access !== null) access(accessRecord(exchange, now));
   }
 
-  #admitExempt(exchange: Exchange): void {
-    exchange.exempt = true;
+  /** A request that needs no slot. False: there may be no instance on purpose, so it waits for one like any other. */
+  #startExempt(exchange: Exchange): boolean {
     const upstream = this.upstreams.leastBusy();
-    if (upstream === null) exchange.refuse("HR_NO_INSTANCE", 1);
-    else exchange.start(upstream);
+    exchange.exempt = upstream !== null || !this.settings.admission.scaled;
+    if (upstream !== null) exchange.start(upstream);
+    else if (exchange.exempt) exchange.refuse("HR_NO_INSTANCE", 1);
+    return exchange.exempt;
   }
 
   #isHealth(target: Uint8Array): boolean {

@@ -51,6 +51,7 @@ async function gateway(
     column: 0,
     gateway: 7,
     ports: {
+      waits: () => {},
       call: () => {},
       stuck: (instance) => void seen.stuck.push(instance),
       instanceLost: (_instance, error) => void seen.protocolErrors.push(error),

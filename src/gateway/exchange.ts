@@ -438,7 +438,7 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     this.#upstream = null;
     DeadlineList.leave(this);
     upstream.drop(this.#stream);
-    this.#core.release(upstream, this.exempt);
+    this.#core.release(upstream, this);
   }
 
   /** The client is through. */

@@ -5,7 +5,7 @@
 
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import type { MetricFamily, MetricSample } from "../model/metric.ts";
-import { GATEWAY_ERRORS } from "./errors.ts";
+import { GATEWAY_ERRORS, type GatewayErrorCode } from "./errors.ts";
 import { HttpErrors } from "./http1/errors.ts";
 import {
   BOUNDS_S,
@@ -86,6 +86,20 @@ export class Meter {
   }
 }
 
+/** Refused for want of a slot. */
+const WITHOUT_SLOT: readonly GatewayErrorCode[] = ["HR_LINE_FULL", "HR_LINE_WAIT", "HR_NO_INSTANCE"];
+
+/** Counters of the demand, over all gateways. They only grow, but for what a gateway that died had in hand. */
+export interface Demand {
+  /** Requests that came in. */
+  readonly arrived: number;
+  /** Requests that were refused for want of a slot. */
+  readonly refused: number;
+  /** Requests that held a slot and are over, and the time that they held it. */
+  readonly finished: number;
+  readonly slotMs: number;
+}
+
 /** The platform's view of all columns. */
 export class MeterReader {
   readonly #cells: Float64Array;
@@ -100,6 +114,24 @@ export class MeterReader {
   /** A gauge of one gateway. */
   gauge(name: Gauge, column: number): number {
     return this.#cells[column * CELLS + gaugeIndex.get(name)!]!;
+  }
+
+  /** What the demand is measured by, over all gateways. */
+  demand(): Demand {
+    const [received, answered] = [
+      gaugeIndex.get("headrace_requests_in_gateway")!,
+      histogramIndex.get("headrace_request_duration_seconds")!,
+    ];
+    let arrived = this.#sum(received);
+    for (let i = 0; i <= BOUNDS_S.length; i++) arrived += this.#sum(answered + i);
+    let refused = 0;
+    for (const reason of WITHOUT_SLOT) refused += this.#sum(reasonIndex.get(reason)!);
+    return {
+      arrived,
+      refused,
+      finished: this.#sum(counterIndex.get("headrace_slots_given_back_total")!),
+      slotMs: 1_000 * this.#sum(counterIndex.get("headrace_slot_seconds_total")!),
+    };
   }
 
   /** All families, added up over the gateways. */

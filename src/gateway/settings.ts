@@ -65,6 +65,8 @@ export interface AdmissionSettings {
   readonly timeoutMs: number;
   /** After its deadline the app may take this long to return; then its instance counts as stuck. */
   readonly graceMs: number;
+  /** Instances come and go with the demand: the platform is told when requests wait, and none is refused because there is no instance. */
+  readonly scaled: boolean;
   /** Paths that pass by the line: they need no slot. */
   readonly healthPaths: readonly string[];
 }

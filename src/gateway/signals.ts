@@ -9,6 +9,8 @@ export const COUNTERS = {
   headrace_retries_total: "Requests placed again because their instance ended before it had begun them.",
   headrace_instance_connections_lost_total: "Connections to instances that ended unasked.",
   headrace_client_connections_accepted_total: "Client connections accepted.",
+  headrace_slot_seconds_total: "Time that finished requests held their slots.",
+  headrace_slots_given_back_total: "Requests that held a slot and are over.",
   headrace_response_bytes_total: "Bytes of responses sent to clients, heads included.",
 } as const;
 

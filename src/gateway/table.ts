@@ -210,6 +210,16 @@ export class SlotTable {
     return false;
   }
 
+  /** Slots taken on all rows, those of instances that drain included. */
+  running(): number {
+    let sum = 0;
+    for (let row = 0; row < this.rows; row++) {
+      const at = this.#row(row);
+      if (this.#cells[at + Row.STATE] !== FREE) sum += Atomics.load(this.#cells, at + Row.IN_FLIGHT);
+    }
+    return sum;
+  }
+
   // Waiting requests.
 
   /** Requests in the line, over all gateways. */

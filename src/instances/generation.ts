@@ -84,9 +84,7 @@ export class Generation {
       await Promise.all(this.#grow(count - this.size));
       return;
     }
-    // Seats without a serving instance go first, then the youngest.
-    const byUse = [...this.#seats].sort((a, b) => rank(a) - rank(b) || b.index - a.index);
-    const leaving = byUse.slice(0, this.size - count);
+    const leaving = this.#byUse().slice(0, this.size - count);
     await Promise.all(leaving.map((seat) => this.#giveUp(seat, "fewer instances are wanted", drainMs)));
   }
 
@@ -132,6 +130,17 @@ export class Generation {
       void this.#fill(seat);
     }
     await gone;
+  }
+
+  /** Seats without a serving instance come first, then those with the fewest requests, of equals the youngest. */
+  #byUse(): readonly Seat[] {
+    const { rows } = this.#host.ports;
+    const used = this.#seats.map((seat) => {
+      const row = seat.member?.row ?? -1;
+      return { seat, rank: rank(seat), inFlight: row < 0 ? 0 : rows.inFlight(row) };
+    });
+    used.sort((a, b) => a.rank - b.rank || a.inFlight - b.inFlight || b.seat.index - a.seat.index);
+    return used.map(({ seat }) => seat);
   }
 
   #grow(count: number): Promise<StartOutcome>[] {

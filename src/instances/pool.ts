@@ -46,6 +46,7 @@ export class Pool {
   readonly #all = new Set<Generation>();
   #generations = 0;
   #wanted: number;
+  #interface = "";
   #crashes = noLoop;
   #queue: Promise<unknown> = Promise.resolve();
   #pendingReload: Promise<void> | undefined;
@@ -92,6 +93,7 @@ export class Pool {
       const failures = await generation.start(this.#wanted);
       if (this.#stopping !== undefined) throw startError(plainFailure("start_cancelled"));
       if (failures[0] !== undefined && generation.readyCount === 0) throw await this.#abort(failures[0]);
+      this.#noteInterface(generation);
       generation.accept();
     });
   }
@@ -156,15 +158,20 @@ export class Pool {
 
   get status(): PoolStatus {
     const current = this.#current;
-    const members = current === undefined ? [] : [...current.members];
     return {
       ready: this.#serving.some((generation) => generation.readyCount > 0),
       generation: current?.number ?? 0,
-      interface: members.find((member) => member.ready !== undefined)?.ready?.interface ?? "",
+      interface: this.#interface,
       preload: { level: current?.launcher.level ?? "off", reasons: current?.launcher.reasons ?? [] },
       wanted: this.#wanted,
       crashLooping: stillLooping(this.#crashes, this.#ports.clock.now(), this.#restart),
     };
+  }
+
+  /** Instances that are ready, and those that are asked for and are not. Those that leave count in neither. */
+  get counts(): { readonly ready: number; readonly starting: number } {
+    const ready = this.#current?.readyCount ?? 0;
+    return { ready, starting: (this.#current?.size ?? 0) - ready };
   }
 
   /** Every instance that is not gone, as far as this room knows it. Reads memory and CPU time from the system. */
@@ -182,7 +189,8 @@ export class Pool {
     const opened = await this.#open();
     if (opened.kind === "failed") throw this.#reloadFailed(number, opened.failure);
     const next = this.#generation(opened.launcher);
-    const failures = await next.start(this.#wanted);
+    // One at least: without any, nobody would know that the new code does not start.
+    const failures = await next.start(Math.max(1, this.#wanted));
     const stopped = this.#stopping !== undefined ? plainFailure("start_cancelled") : undefined;
     const failure = stopped ?? failures[0];
     if (failure !== undefined) {
@@ -193,11 +201,18 @@ export class Pool {
     await this.#publisher.sync();
     this.#serving = [next];
     this.#current = next;
+    this.#noteInterface(next);
     next.accept();
     await this.#publisher.sync();
     event({ kind: "reload-done", generation: number, ms: clock.now() - began });
     if (old !== undefined) void this.#retire(old, "a newer generation serves", this.#spec.drainMs);
     if (next.size !== this.#wanted) await next.resize(this.#wanted, this.#spec.drainMs);
+  }
+
+  /** It is asked for also while there is no instance. */
+  #noteInterface(generation: Generation): void {
+    const ready = [...generation.members].find((member) => member.ready !== undefined)?.ready;
+    if (ready !== undefined) this.#interface = ready.interface;
   }
 
   #reloadFailed(generation: number, failure: StartFailure): HeadraceError {

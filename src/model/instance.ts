@@ -1,3 +1,5 @@
+import type { ScalingReport } from "./scaling.ts";
+
 /**
  * The states of an instance. Drawn in src/instances/instance.ts, which also asserts the edges.
  *
@@ -63,6 +65,8 @@ export interface StatusReport {
   /** Preload level that holds, and why it is not a higher one. */
   readonly preload: { readonly level: "app" | "imports" | "off"; readonly reasons: readonly string[] };
   readonly concurrency: number;
+  /** Null where the number of instances is fixed. */
+  readonly scaling: ScalingReport | null;
   readonly line: { readonly waiting: number; readonly depth: number };
   readonly gateways: readonly GatewayReport[];
   readonly instances: readonly InstanceReport[];

@@ -55,6 +55,7 @@ class Gateway {
       gateway: start.gateway,
       ports: {
         call: (other) => this.#bell.call(other),
+        waits: (since) => send({ type: "waits", since }),
         stuck: (instance, requestId) => send({ type: "stuck", instance, requestId }),
         instanceLost: (instance, protocolError) => {
           meter.add("headrace_instance_connections_lost_total", 1);

@@ -43,6 +43,7 @@ export function gatewaySettings(config: RunConfig, port: number, revision: strin
       timeoutMs: config.timeoutMs,
       graceMs: config.timeoutGraceMs,
       healthPaths: config.healthPaths,
+      scaled: config.scaling !== null,
     },
     trustedProxies: config.trustedProxies,
     window: WINDOW,

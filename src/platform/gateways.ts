@@ -30,6 +30,8 @@ export interface GatewaysOptions {
 }
 
 export interface GatewaysPorts {
+  /** Requests wait or were refused in one of them, the first since (Unix milliseconds). */
+  waits(since: number): void;
   stuck(instance: string, requestId: string): void;
   instanceLost(instance: string, protocolError: string): void;
   log(record: LogRecord): void;
@@ -208,6 +210,9 @@ export class Gateways {
         return;
       case "routes-ack":
         this.#acknowledge(id, message.seq);
+        return;
+      case "waits":
+        ports.waits(message.since);
         return;
       case "stuck":
         ports.stuck(message.instance, message.requestId);

@@ -41,6 +41,8 @@ export type FromGateway =
   | { readonly type: "routes-ack"; readonly seq: number }
   | { readonly type: "stuck"; readonly instance: string; readonly requestId: string }
   | { readonly type: "instance-lost"; readonly instance: string; readonly protocolError: string }
+  /** Requests wait or were refused, the first of them since (Unix milliseconds); rate limited. Only where instances come and go. */
+  | { readonly type: "waits"; readonly since: number }
   /** After drain: no connection is left. */
   | { readonly type: "drained" }
   | { readonly type: "log"; readonly record: LogRecord };

@@ -1,5 +1,7 @@
 /** What can be seen of a running Headrace: the status behind `ps`, and the metrics. */
 
+import { type AutoscalerMetric, autoscalerMetrics } from "../autoscaler/signals.ts";
+import { WAKE_BOUNDS_S } from "../autoscaler/wakes.ts";
 import type { RunConfig } from "../config/run-config.ts";
 import type { MeterReader } from "../gateway/meter.ts";
 import type { SlotTable } from "../gateway/table.ts";
@@ -8,6 +10,7 @@ import type { GatewayReport, InstanceReport, InstanceState, StatusReport } from 
 import type { MetricFamily, MetricSample } from "../model/metric.ts";
 import { VERSION } from "../model/version.ts";
 import type { Gateways } from "./gateways.ts";
+import type { Scaling } from "./scaling.ts";
 import { type PlatformMetric, platformMetrics } from "./signals.ts";
 
 export interface ReporterOptions {
@@ -18,6 +21,8 @@ export interface ReporterOptions {
   readonly gateways: Gateways;
   readonly pool: Pool;
   readonly meter: MeterReader;
+  /** Undefined where the number of instances is fixed. */
+  readonly scaling: Scaling | undefined;
 }
 
 const STATES: readonly InstanceState[] = ["starting", "ready", "draining", "stopping", "stopped", "failed"];
@@ -45,6 +50,7 @@ export class Reporter {
       ready: this.ready().ready,
       preload: status.preload,
       concurrency: config.concurrency,
+      scaling: this.#options.scaling?.loop.report() ?? null,
       line: { waiting: table.waiting(), depth: config.lineDepth },
       gateways: await this.#gateways(),
       instances: await this.#instances(),
@@ -52,12 +58,14 @@ export class Reporter {
   }
 
   ready(): { ready: boolean; why: string } {
-    const { pool, gateways } = this.#options;
+    const { config, pool, gateways } = this.#options;
     if (!gateways.list().some((gateway) => gateway.state === "ready")) {
       return { ready: false, why: "no gateway listens" };
     }
-    if (!pool.status.ready) return { ready: false, why: "no instance is ready" };
-    return { ready: true, why: "" };
+    const { ready, crashLooping } = pool.status;
+    // With none at all the next request starts one, unless that is known to fail.
+    const wakes = config.scaling?.minInstances === 0 && !crashLooping;
+    return ready || wakes ? { ready: true, why: "" } : { ready: false, why: "no instance is ready" };
   }
 
   async metrics(): Promise<MetricFamily[]> {
@@ -84,7 +92,22 @@ export class Reporter {
       const { kind, help } = platformMetrics[name];
       return { name, kind, help, samples: samples[name] };
     });
-    return [...meter.families(), ...own];
+    return [...meter.families(), ...own, ...this.#scaling()];
+  }
+
+  #scaling(): MetricFamily[] {
+    const { scaling, pool } = this.#options;
+    if (scaling === undefined) return [family("headrace_instances_desired", { value: pool.status.wanted })];
+    const { wakes } = scaling.loop;
+    const { desired, panicking } = scaling.loop.report();
+    return [
+      family("headrace_instances_desired", { value: desired }),
+      family("headrace_autoscaler_panic", { value: panicking ? 1 : 0 }),
+      family("headrace_cold_starts_total", { value: wakes.total }),
+      family("headrace_wake_duration_seconds", {
+        buckets: { bounds: WAKE_BOUNDS_S, counts: [...wakes.counts], sum: wakes.sumS },
+      }),
+    ];
   }
 
   async #instances(): Promise<InstanceReport[]> {
@@ -115,4 +138,9 @@ export class Reporter {
       }),
     );
   }
+}
+
+function family(name: AutoscalerMetric, sample: Pick<MetricSample, "value" | "buckets">): MetricFamily {
+  const { kind, help } = autoscalerMetrics[name];
+  return { name, kind, help, samples: [{ labels: {}, ...sample }] };
 }

@@ -21,12 +21,14 @@ import {
 import type { StatusReport } from "../model/instance.ts";
 import type { LogSink } from "../model/log.ts";
 import type { MetricFamily } from "../model/metric.ts";
+import type { DecisionReport } from "../model/scaling.ts";
 import { probePort, urlOf } from "./address.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { appFolder, poolSpec } from "./pool-spec.ts";
 import { watchForReload } from "./reload.ts";
 import { Reporter } from "./report.ts";
+import { autoscalerSettings, Scaling, type ScalingParts } from "./scaling.ts";
 
 /** What the caller gives the platform. */
 export interface PlatformIo {
@@ -50,6 +52,8 @@ export interface Running {
   status(): Promise<StatusReport>;
   metrics(): Promise<MetricFamily[]>;
   ready(): { readonly ready: boolean; readonly why: string };
+  /** What the autoscaler decided of late, oldest first; empty without one. */
+  decisions(): readonly DecisionReport[];
   /** New instances first, then the old ones go. Rejects with HeadraceError when the new ones do not start; the old ones stay. */
   reload(): Promise<void>;
   /** Has an instance write the stacks of all its threads to the log. False when there is no such instance. */
@@ -58,7 +62,8 @@ export interface Running {
   restart(instance: string): Promise<boolean>;
 }
 
-const ROWS = 1024;
+/** An instance that leaves keeps its row until it is gone, and a reload has two generations. */
+const SPARE_ROWS = 512;
 /** Columns beyond one a gateway: those of gateways that died stay taken while their requests still run. */
 const SPARE_COLUMNS = 14;
 const GATEWAY_STOP_MS = 2_000;
@@ -103,6 +108,7 @@ class Platform {
   #forced = false;
   #pool: Pool | undefined;
   #gateways: Gateways | undefined;
+  #scaling: Scaling | undefined;
 
   constructor(config: RunConfig, io: PlatformIo, release: ReleaseStack) {
     this.#config = config;
@@ -115,7 +121,7 @@ class Platform {
     const runDir = this.#runDir();
     const revision = revisionName(config.service);
     const table = SlotTable.create(join(runDir, "slots"), {
-      rows: ROWS,
+      rows: SPARE_ROWS + 2 * (config.scaling?.maxInstances ?? config.instances),
       columns: config.gateways + SPARE_COLUMNS,
     });
     const meterPath = join(runDir, "meter");
@@ -148,18 +154,21 @@ class Platform {
     const [port] = await Promise.all([listening, pool.start()]);
     if (config.reload) this.#release.push(watchForReload(config, () => pool.reload(), this.#io.log));
     const url = urlOf(config, port);
-    return this.#running(
-      url,
-      new Reporter({
-        config,
-        revision,
-        url,
-        table,
-        gateways,
-        pool,
-        meter: new MeterReader(meterPath, table.columns),
-      }),
-    );
+    const meter = new MeterReader(meterPath, table.columns);
+    const parts = { table, gateways, pool, meter };
+    this.#startScaling(parts);
+    return this.#running(url, new Reporter({ config, revision, url, ...parts, scaling: this.#scaling }));
+  }
+
+  /** Once an instance is ready, so that it is known that the app starts. */
+  #startScaling(parts: Pick<ScalingParts, "table" | "gateways" | "pool" | "meter">): void {
+    const { scaling, concurrency } = this.#config;
+    if (scaling === null) return;
+    const settings = autoscalerSettings(scaling, concurrency);
+    this.#scaling = new Scaling(settings, { ...parts, log: this.#io.log });
+    const { loop } = this.#scaling;
+    this.#release.push(() => loop.stop());
+    loop.start();
   }
 
   #running(url: string, reporter: Reporter): Running {
@@ -171,6 +180,7 @@ class Platform {
       status: () => reporter.status(),
       metrics: () => reporter.metrics(),
       ready: () => reporter.ready(),
+      decisions: () => this.#scaling?.decisions.list() ?? [],
       reload: () => pool.reload(),
       stacks: (instance) => pool.stacks(instance),
       restart: async (instance) => {
@@ -195,6 +205,7 @@ class Platform {
   async #drain(reason: string): Promise<void> {
     const { drainTimeoutMs } = this.#config;
     const fields = { reason, drain_ms: drainTimeoutMs };
+    this.#scaling?.loop.stop();
     this.#log("info", "platform.stopping", `Stopping: ${reason}`, fields);
     if (!this.#forced) {
       const drained = this.#gateways!.drain();
@@ -244,11 +255,15 @@ class Platform {
   #onPoolEvent(event: PoolEvent, gateways: Gateways): void {
     this.#io.log(logRecord(event, Date.now()));
     if (event.kind === "crash-loop") gateways.setFailing(true);
-    else if (event.kind === "ready") gateways.setFailing(false);
+    else if (event.kind === "ready") {
+      gateways.setFailing(false);
+      this.#scaling?.loop.instanceReady(event.startMs);
+    }
   }
 
   #gatewayPorts(): ConstructorParameters<typeof Gateways>[0]["ports"] {
     return {
+      waits: (since) => this.#scaling?.loop.lineFormed(since - performance.timeOrigin),
       stuck: (instance, requestId) => {
         const seconds = (this.#config.timeoutMs + this.#config.timeoutGraceMs) / 1000;
         const reason = `request ${requestId} has not returned after ${seconds} s`;

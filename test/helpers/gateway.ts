@@ -39,6 +39,7 @@ export function testSettings(
       timeoutMs: 10_000,
       graceMs: 10_000,
       healthPaths: [],
+      scaled: false,
       ...admission,
     },
     trustedProxies,

@@ -4,12 +4,20 @@ import { toggle } from "../../config/option.ts";
 import { parse } from "../../config/parse.ts";
 import { listRunStates, type RunState, runDirPath } from "../../config/rundir.ts";
 import type { GatewayReport, InstanceReport, StatusReport } from "../../model/instance.ts";
+import type { DecisionReport, ScalingReport } from "../../model/scaling.ts";
 import { psHelp } from "../help.ts";
 import type { Io } from "../io.ts";
 import { type Column, table } from "../table.ts";
 import { tellProblems } from "../tell.ts";
+import { decisionsText } from "./ps-why.ts";
 
 const psOptions = {
+  why: toggle({
+    flag: "why",
+    group: "Flags",
+    fallback: false,
+    doc: "Shows the autoscaler's last decisions: what was seen, what was done, and which rules spoke.",
+  }),
   json: toggle({
     flag: "json",
     group: "Flags",
@@ -23,7 +31,12 @@ const ANSWER_MS = 3_000;
 
 /** One running Headrace: what it said of itself, or why it said nothing. */
 export type Answer =
-  | { readonly state: RunState; readonly status: StatusReport }
+  | {
+      readonly state: RunState;
+      readonly status: StatusReport;
+      /** Only when they were asked for. */
+      readonly decisions?: readonly DecisionReport[];
+    }
   | { readonly state: RunState; readonly why: string };
 
 /** `headrace ps`. */
@@ -43,17 +56,22 @@ export async function ps(argv: readonly string[], io: Io): Promise<number> {
     return Exit.USAGE;
   }
   const states = listRunStates(runDirPath(io.env, process.getuid?.() ?? 0));
-  const answers = await Promise.all(states.map(ask));
+  const answers = await Promise.all(states.map((state) => ask(state, parsed.values.why)));
   io.out(parsed.values.json ? psJson(answers) : psText(answers));
   return answers.every((answer) => "status" in answer) ? Exit.OK : Exit.SYSTEM;
 }
 
-async function ask(state: RunState): Promise<Answer> {
+async function ask(state: RunState, why: boolean): Promise<Answer> {
   if (state.adminUrl === "") return { state, why: "its admin port is off (--no-admin)" };
   try {
-    const response = await fetch(`${state.adminUrl}/v1/status`, { signal: AbortSignal.timeout(ANSWER_MS) });
-    if (!response.ok) return { state, why: `its admin port answered with status ${response.status}` };
-    return { state, status: (await response.json()) as StatusReport };
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const paths = why ? ["/v1/status", "/v1/decisions"] : ["/v1/status"];
+    const responses = await Promise.all(paths.map((path) => fetch(state.adminUrl + path, { signal })));
+    const failed = responses.find(({ ok }) => !ok);
+    if (failed !== undefined) return { state, why: `its admin port answered with status ${failed.status}` };
+    const [status, decisions] = await Promise.all(responses.map((response) => response.json()));
+    const known = { state, status: status as StatusReport };
+    return why ? { ...known, decisions: decisions as readonly DecisionReport[] } : known;
   } catch (error) {
     const late = error instanceof Error && error.name === "TimeoutError";
     const why = late ? `it did not answer within ${showDuration(ANSWER_MS)}` : messageOf(error);
@@ -65,7 +83,10 @@ async function ask(state: RunState): Promise<Answer> {
 export function psJson(answers: readonly Answer[]): string {
   const rows = answers.map((answer) => {
     const { adminUrl } = answer.state;
-    if ("status" in answer) return { ...answer.status, adminUrl };
+    if ("status" in answer) {
+      const { status, decisions } = answer;
+      return { ...status, adminUrl, ...(decisions === undefined ? {} : { decisions }) };
+    }
     const { pid, service, app, url } = answer.state;
     return { pid, service, app, url, adminUrl, error: answer.why };
   });
@@ -75,11 +96,15 @@ export function psJson(answers: readonly Answer[]): string {
 /** The answers for people. */
 export function psText(answers: readonly Answer[]): string {
   if (answers.length === 0) return "No Headrace of this user runs here. Start one: headrace run main.py\n";
-  return answers.map((answer) => ("status" in answer ? one(answer.status) : silent(answer))).join("\n");
+  return answers.map((answer) => ("status" in answer ? whole(answer) : silent(answer))).join("\n");
 }
 
 function silent({ state, why }: { readonly state: RunState; readonly why: string }): string {
   return `${state.service}  ${state.url}  ${state.app}  pid ${state.pid}\n  No status: ${why}.\n`;
+}
+
+function whole({ status, decisions }: Extract<Answer, { status: StatusReport }>): string {
+  return one(status) + (decisions === undefined ? "" : decisionsText(status.scaling, decisions, Date.now()));
 }
 
 function one(status: StatusReport): string {
@@ -88,7 +113,8 @@ function one(status: StatusReport): string {
   const facts = [status.service, status.url, `${status.app}${kind}`, `pid ${status.pid}`];
   if (!status.ready) facts.push("NOT READY");
   const head = `${facts.join("  ")}  up ${showDuration(status.uptimeMs)}\n`;
-  const tail = `line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}\n`;
+  const scaling = status.scaling === null ? "" : `${scalingText(status.scaling)}  `;
+  const tail = `${scaling}line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}\n`;
   return `${head}${table(instanceColumns, status.instances)}${table(gatewayColumns, status.gateways)}${tail}`;
 }
 
@@ -115,6 +141,10 @@ const gatewayColumns: readonly Column<GatewayReport>[] = [
   { title: "MEMORY", cell: (row) => known(row.memoryBytes, showSize), right: true },
   { title: "CPU TIME", cell: (row) => showDuration(row.cpuMs), right: true },
 ];
+
+function scalingText({ minInstances, maxInstances, desired, panicking }: ScalingReport): string {
+  return `instances: ${desired} of ${minInstances} to ${maxInstances}${panicking ? ", panic" : ""}`;
+}
 
 function known(value: number, show: (value: number) => string): string {
   return value === 0 ? "-" : show(value);

@@ -1,0 +1,107 @@
+/** Binds the autoscaler to the gateways' counters and the pool, and keeps what it decided for `ps --why`. */
+
+import { AutoscalerLoop } from "../autoscaler/loop.ts";
+import { type Decision, decisionText, reasonText } from "../autoscaler/reasons.ts";
+import { type AutoscalerSettings, defaultSettings } from "../autoscaler/settings.ts";
+import { type AutoscalerEvent, autoscalerEvents } from "../autoscaler/signals.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { ScalingConfig } from "../config/run-config.ts";
+import type { MeterReader } from "../gateway/meter.ts";
+import type { SlotTable } from "../gateway/table.ts";
+import type { Pool } from "../instances/index.ts";
+import type { LogSink } from "../model/log.ts";
+import type { DecisionReport } from "../model/scaling.ts";
+import type { Gateways } from "./gateways.ts";
+
+/** Decisions that are kept. */
+const KEPT = 100;
+/** Length of the panic window, also where the stable window is shorter than usual. */
+const PANIC_WINDOW_MS = 6_000;
+
+export interface ScalingParts {
+  readonly table: SlotTable;
+  readonly meter: MeterReader;
+  readonly gateways: Gateways;
+  readonly pool: Pool;
+  readonly log: LogSink;
+}
+
+/** From the run's config to the autoscaler's settings. */
+export function autoscalerSettings(scaling: ScalingConfig, concurrency: number): AutoscalerSettings {
+  const { stableWindowMs, scaleToZeroAfterMs, scaleDownDelayMs, lineDrainMs } = scaling;
+  const tenth = defaultSettings.panicWindowPercentage;
+  return {
+    ...defaultSettings,
+    minInstances: scaling.minInstances,
+    maxInstances: scaling.maxInstances,
+    initialScale: Math.max(1, scaling.minInstances),
+    concurrency,
+    targetUtilization: scaling.targetUtilization,
+    requestsPerSecond: scaling.requestsPerSecond,
+    stableWindowMs,
+    panicWindowPercentage: Math.min(100, Math.max(tenth, (100 * PANIC_WINDOW_MS) / stableWindowMs)),
+    scaleDownDelayMs,
+    scaleToZeroGraceMs: Math.max(0, scaleToZeroAfterMs - stableWindowMs),
+    lineDrainMs,
+  };
+}
+
+/** A log of decisions: those that were news, and the last one as what holds now. */
+export class Decisions {
+  readonly #news: DecisionReport[] = [];
+  #last: DecisionReport | undefined;
+
+  add(report: DecisionReport, news: boolean): void {
+    this.#last = report;
+    if (!news) return;
+    this.#news.push(report);
+    if (this.#news.length > KEPT) this.#news.shift();
+  }
+
+  /** Oldest first. */
+  list(): readonly DecisionReport[] {
+    const last = this.#last;
+    return last === undefined || this.#news.at(-1) === last ? [...this.#news] : [...this.#news, last];
+  }
+}
+
+/** The autoscaler of a running service. */
+export class Scaling {
+  readonly loop: AutoscalerLoop;
+  readonly decisions = new Decisions();
+  readonly #log: LogSink;
+  readonly #clock: Clock = systemClock;
+
+  /** The pool must have started. */
+  constructor(settings: AutoscalerSettings, parts: ScalingParts) {
+    const { table, meter, gateways, pool, log } = parts;
+    this.#log = log;
+    this.loop = new AutoscalerLoop(settings, {
+      clock: this.#clock,
+      counts: () =>
+        gateways.list().some(({ state }) => state === "ready")
+          ? { running: table.running(), waiting: table.waiting() }
+          : null,
+      totals: () => meter.demand(),
+      pool: () => pool.counts,
+      scale: (count) => void pool.scale(count),
+      decided: (decision, news) => this.#decided(decision, news),
+    });
+  }
+
+  #decided(decision: Decision, news: boolean): void {
+    const { trigger, action, count, desired, rule, seen, reasons } = decision;
+    const at = this.#clock.wall() - (this.#clock.now() - decision.at);
+    const why = reasons.map(reasonText);
+    this.decisions.add({ at, trigger, action, count, desired, rule, seen, why }, news);
+    if (!news) return;
+    const event: AutoscalerEvent = action === "hold" ? "autoscaler.held" : "autoscaler.scaled";
+    this.#log({
+      time: at,
+      level: autoscalerEvents[event].level,
+      event,
+      message: `Autoscaler: ${decisionText(decision)}`,
+      fields: { trigger, action, count, desired, rule, ...seen },
+    });
+  }
+}

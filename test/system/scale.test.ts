@@ -1,0 +1,170 @@
+/** Instances come and go with the requests: to zero and back, at once for a line, and without a request that fails. */
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import type { DecisionReport } from "../../src/model/scaling.ts";
+import { ask, RawClient, values } from "./client.ts";
+import { APPS, command, eventually, Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
+import { Stage } from "./stage.ts";
+
+setDefaultTimeout(PATIENCE_MS * 4);
+
+const APP = join(APPS, "raw_asgi.py");
+/** Where running Headraces leave their note for ps; one of our own, so that nobody else's is seen. */
+const notes = scratchFolder();
+const noted = { XDG_RUNTIME_DIR: notes.path };
+
+afterAll(() => notes[Symbol.dispose]());
+
+/** The shortest idle time that there is. */
+const BRIEF = ["--scale-to-zero-after", "6s"];
+
+async function instances(headrace: Headrace, count: number): Promise<void> {
+  await eventually(`${count} instances`, async () => {
+    const { instances } = await headrace.status();
+    return instances.length === count && instances.every(({ state }) => state === "ready") ? true : undefined;
+  });
+}
+
+async function decisions(headrace: Headrace): Promise<readonly DecisionReport[]> {
+  return (await (await fetch(`${headrace.adminUrl}/v1/decisions`)).json()) as DecisionReport[];
+}
+
+async function metric(headrace: Headrace, name: string): Promise<number> {
+  const line = (await headrace.metrics()).split("\n").find((text) => text.startsWith(`${name} `));
+  return Number(line?.split(" ")[1]);
+}
+
+test("a service goes to zero when it is idle, and the first request brings it back", async () => {
+  await using headrace = await Headrace.start(APP, {
+    args: ["--min-instances", "0", "--max-instances", "4", "--health-path", "/healthz", ...BRIEF],
+    env: noted,
+  });
+  for (let round = 1; round <= 2; round++) {
+    await instances(headrace, 0);
+    // It can take requests: they wake it.
+    expect((await fetch(`${headrace.adminUrl}/readyz`)).status).toBe(200);
+    expect(await headrace.status()).toMatchObject({
+      ready: true,
+      interface: "asgi",
+      scaling: { desired: 0 },
+    });
+    // A request that needs no slot is no exception.
+    const path = round === 1 ? "/hello" : "/healthz";
+    const woken = await ask(headrace.port, "GET", path);
+    expect([woken.status, woken.body.toString()]).toEqual([200, "Hello, world!"]);
+    expect(await metric(headrace, "headrace_cold_starts_total")).toBe(round);
+    expect(await metric(headrace, "headrace_wake_duration_seconds_count")).toBe(round);
+    await instances(headrace, 1);
+  }
+  const rules = (await decisions(headrace)).filter(({ action }) => action !== "hold");
+  expect(rules.map(({ rule, desired }) => `${rule} ${desired}`)).toEqual([
+    "zero 0",
+    "burst 1",
+    "zero 0",
+    "burst 1",
+  ]);
+  const shown = await command(["ps", "--why"], { env: noted });
+  expect(shown.stdout).toContain("start 1 -> 1");
+  expect(shown.stdout).toContain("woken from zero");
+  expect(shown.stdout).toContain("idle for the grace period: to zero");
+  expect(shown.status).toBe(0);
+  const [known] = JSON.parse((await command(["ps", "--why", "--json"], { env: noted })).stdout);
+  expect(known.decisions.length).toBeGreaterThanOrEqual(4);
+  expect(headrace.output.text).toContain("autoscaler.scaled");
+});
+
+test("many requests at once for a service at zero are all answered", async () => {
+  await using headrace = await Headrace.start(APP, {
+    args: ["--min-instances", "0", "--max-instances", "4", "--concurrency", "4", ...BRIEF],
+  });
+  await instances(headrace, 0);
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, () => ask(headrace.port, "GET", "/hello", ["Connection: close"])),
+  );
+  expect(answers.map(({ status }) => status).filter((status) => status !== 200)).toEqual([]);
+  expect(await metric(headrace, "headrace_cold_starts_total")).toBe(1);
+});
+
+test("a line starts as many instances as it takes, at once, and no more", async () => {
+  using stage = await Stage.open();
+  await using headrace = await Headrace.start(APP, {
+    args: ["--max-instances", "8", "--concurrency", "2", "--scale-target", "100%", "--gateways", "2"],
+    env: stage.env,
+  });
+  const held = Array.from({ length: 10 }, (_, n) => ask(headrace.port, "GET", `/stage?key=${n}`));
+  await stage.waitFor("all to run at once", () => (stage.running().length === 10 ? true : undefined));
+  await instances(headrace, 5);
+  expect([...stage.peakByPid.values()]).toEqual([2, 2, 2, 2, 2]);
+  const taken = await decisions(headrace);
+  const started = taken.filter(({ action }) => action === "start");
+  expect(started.every(({ trigger }) => trigger === "burst")).toBe(true);
+  for (const { desired, seen } of started) {
+    expect(desired).toBeLessThanOrEqual(Math.ceil((seen.running + seen.waiting + seen.refused) / 2));
+  }
+  expect(started.at(-1)?.desired).toBe(5);
+  // Beyond the most there may be, requests wait.
+  const more = Array.from({ length: 10 }, (_, n) => ask(headrace.port, "GET", `/stage?key=more${n}`));
+  await stage.waitFor("all slots to be taken", () => (stage.running().length === 16 ? true : undefined));
+  await eventually("the rest to wait", async () =>
+    (await headrace.status()).line.waiting === 4 ? true : undefined,
+  );
+  stage.release();
+  const answers = await Promise.all([...held, ...more]);
+  expect(answers.map(({ status }) => status).filter((status) => status !== 200)).toEqual([]);
+  expect(stage.peak).toBe(16);
+});
+
+test("requests that are refused for want of a line wake a service as well", async () => {
+  await using headrace = await Headrace.start(APP, {
+    args: ["--min-instances", "0", "--max-instances", "4", "--line-depth", "0", ...BRIEF],
+  });
+  await instances(headrace, 0);
+  const refused = await ask(headrace.port, "GET", "/hello");
+  expect(values(refused, "headrace-reason")).toEqual(["HR_LINE_FULL"]);
+  await eventually("an answer", async () =>
+    (await ask(headrace.port, "GET", "/hello")).status === 200 ? true : undefined,
+  );
+});
+
+describe("instances that come and go under load", () => {
+  test("fail no request", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: [
+        ...["--min-instances", "1", "--max-instances", "6", "--stable-window", "6s"],
+        ...["--concurrency", "8", "--scale-target", "100%", "--gateways", "2", "--access-log", "off"],
+      ],
+      env: stage.env,
+    });
+    const statuses = new Map<number, number>();
+    let running = true;
+    const client = async () => {
+      using connection = await RawClient.open(headrace.port);
+      while (running) {
+        const { status } = await connection.request("GET", "/hello").answer();
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    };
+    const clients = Promise.all(Array.from({ length: 4 }, client));
+    const pulses = async () => {
+      for (let pulse = 0; pulse < 2; pulse++) {
+        const held = Array.from({ length: 36 }, (_, n) =>
+          ask(headrace.port, "GET", `/stage?key=${pulse}.${n}`),
+        );
+        await stage.waitFor("a pulse to run", () => (stage.running().length === 36 ? true : undefined));
+        expect((await headrace.status()).instances.length).toBeGreaterThanOrEqual(5);
+        for (const call of stage.running()) call.tell("go");
+        expect((await Promise.all(held)).every(({ status }) => status === 200)).toBe(true);
+        await instances(headrace, 1);
+      }
+    };
+    await Promise.race([pulses(), clients]).finally(() => {
+      running = false;
+    });
+    await clients;
+    expect([...statuses.keys()]).toEqual([200]);
+    expect(statuses.get(200)).toBeGreaterThan(2_000);
+    const stopped = (await decisions(headrace)).filter(({ action }) => action === "stop");
+    expect(stopped.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThanOrEqual(8);
+  });
+});
