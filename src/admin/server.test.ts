@@ -84,6 +84,12 @@ async function ask(
 
 const codeOf = (body: string) => (JSON.parse(body) as { error: { code: string } }).error.code;
 
+test("decisions are an array; there is none while the start is under way", async () => {
+  expect((await fetch(`${serve().url}/v1/decisions`)).status).toBe(503);
+  const answer = await fetch(`${serve({ decisions: [] }).url}/v1/decisions`);
+  expect([answer.status, await answer.json()]).toEqual([200, []]);
+});
+
 describe("what can be asked", () => {
   test("health: the process lives", async () => {
     expect(await ask(serve({ readiness: { ready: false, why: "x" } }), "/healthz")).toEqual({

@@ -165,6 +165,50 @@ test(
 );
 
 test(
+  "the idlest instances leave first, whatever their age",
+  async () => {
+    await using kit = new Kit(app);
+    await kit.pool.start();
+    await kit.pool.scale(4);
+    expect(kit.pool.counts).toEqual({ ready: 4, starting: 0 });
+    const [first, second, third, fourth] = kit.routes;
+    const busy = new Map([
+      [first!.id, 0],
+      [second!.id, 5],
+      [third!.id, 1],
+      [fourth!.id, 3],
+    ]);
+    for (const { id, row } of kit.routes) kit.rows.get(row)!.inFlight = busy.get(id)!;
+    const fewer = kit.pool.scale(2);
+    // They are drained: out of the count and the list at once, gone when their requests are.
+    expect(kit.pool.counts).toEqual({ ready: 2, starting: 0 });
+    await kit.published.until((routes) => routes.length === 2);
+    expect(kit.routes.map(({ id }) => id).sort()).toEqual([second!.id, fourth!.id].sort());
+    kit.rows.get(third!.row)!.inFlight = 0;
+    await fewer;
+    expect((await kit.pool.report()).length).toBe(2);
+    for (const { row } of kit.routes) kit.rows.get(row)!.inFlight = 0;
+  },
+  options,
+);
+
+test(
+  "a pool at zero knows its app, and a reload that cannot start is told there too",
+  async () => {
+    await using kit = new Kit(app);
+    await kit.pool.start();
+    await kit.pool.scale(0);
+    expect(kit.pool.status).toMatchObject({ ready: false, interface: "asgi", wanted: 0 });
+    await kit.pool.reload();
+    expect(kit.pool.counts).toEqual({ ready: 0, starting: 0 });
+    kit.write("app.py", "raise RuntimeError('broken')\n");
+    expect(await kit.pool.reload().catch(({ code }) => code)).toBe("app_import_failed");
+    expect(kit.pool.counts).toEqual({ ready: 0, starting: 0 });
+  },
+  options,
+);
+
+test(
   "recycling starts the replacement first; when that fails the old one stays",
   async () => {
     await using kit = new Kit(app);

@@ -109,6 +109,8 @@ class Platform {
   #pool: Pool | undefined;
   #gateways: Gateways | undefined;
   #scaling: Scaling | undefined;
+  /** How long the instance took that was ready last. */
+  #startMs: number | undefined;
 
   constructor(config: RunConfig, io: PlatformIo, release: ReleaseStack) {
     this.#config = config;
@@ -168,6 +170,7 @@ class Platform {
     this.#scaling = new Scaling(settings, { ...parts, log: this.#io.log });
     const { loop } = this.#scaling;
     this.#release.push(() => loop.stop());
+    if (this.#startMs !== undefined) loop.instanceReady(this.#startMs);
     loop.start();
   }
 
@@ -257,6 +260,7 @@ class Platform {
     if (event.kind === "crash-loop") gateways.setFailing(true);
     else if (event.kind === "ready") {
       gateways.setFailing(false);
+      this.#startMs = event.startMs;
       this.#scaling?.loop.instanceReady(event.startMs);
     }
   }

@@ -119,6 +119,33 @@ test("JSON for programs is always an array, and tells what did not answer", () =
   ]);
 });
 
+test("why: the decisions, with what was seen, done and said", () => {
+  const scaling = { minInstances: 0, maxInstances: 50, desired: 3, panicking: true };
+  const seen = { ready: 1, starting: 0, running: 80, waiting: 12.345, refused: 0, panicking: true };
+  const about = { at: Date.now() - 12_000, seen, desired: 3 };
+  const why = ["92 requests want 2", "panic begins"];
+  const answer: Answer = {
+    state,
+    status: { ...status, scaling, instances: [], gateways: [] },
+    decisions: [
+      { ...about, trigger: "burst", action: "start", count: 2, rule: "burst", why },
+      { ...about, trigger: "tick", action: "hold", count: 0, rule: "panic_hold", why: [] },
+    ],
+  };
+  const text = psText([answer]);
+  expect(text).toContain("instances: 3 of 0 to 50, panic  line: 2 of 1600 waiting");
+  expect(text).toEndWith(`
+12s ago      start 2 -> 3  rule burst
+             saw 1 ready, 0 starting; 80 running, 12.35 waiting, 0 refused; in panic
+             92 requests want 2
+             panic begins
+12s ago      hold 3  rule panic_hold, at a tick
+             saw 1 ready, 0 starting; 80 running, 12.35 waiting, 0 refused; in panic
+`);
+  expect(psText([{ state, status, decisions: [] }])).toEndWith("fixed: nothing is decided.\n");
+  expect(JSON.parse(psJson([answer]))[0].decisions.length).toBe(2);
+});
+
 let parent: string;
 
 beforeEach(() => {
