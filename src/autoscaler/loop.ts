@@ -71,12 +71,15 @@ export class AutoscalerLoop {
    */
   lineFormed(since: number): void {
     if (this.#stopped) return;
-    const counts = this.#ports.counts();
-    if (counts === null) return;
     const pool = this.#ports.pool();
     if (pool.ready === 0) this.wakes.waited(since);
+    const desired = this.#state.desired ?? pool.ready + pool.starting;
+    // Under a flood this is called all the time.
+    if (desired >= this.#settings.maxInstances) return;
+    const counts = this.#ports.counts();
+    if (counts === null) return;
     const view = this.#burstView(counts, pool);
-    if (burstWants(view, this.#settings) <= (this.#state.desired ?? pool.ready + pool.starting)) return;
+    if (burstWants(view, this.#settings) <= desired) return;
     this.#follow(burst(this.#state, view, this.#settings), pool);
   }
 

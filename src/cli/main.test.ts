@@ -150,6 +150,11 @@ describe("what is said once it runs", () => {
 `);
   });
 
+  test("how many instances there may be, where they come and go", () => {
+    const scaling = { minInstances: 0, maxInstances: 50, desired: 1, panicking: false };
+    expect(startedText({ ...status, scaling }, "", none)).toContain("  instances  0 × 1 slot (0 to 50)\n");
+  });
+
   test("a record for programs", () => {
     const { message, event, fields } = startedRecord(status, "http://127.0.0.1:8081");
     expect([event, message]).toEqual(["cli.serving", "shop is served on http://127.0.0.1:8080"]);

@@ -16,7 +16,10 @@ export interface Emphasis {
 export function startedText(status: StatusReport, adminUrl: string, paint: Emphasis): string {
   const rows: [string, string][] = [
     ["app", `${status.app}${status.interface === "" ? "" : ` (${status.interface})`}`],
-    ["instances", `${status.instances.length} × ${slots(status.concurrency)}${startTime(status)}`],
+    [
+      "instances",
+      `${status.instances.length} × ${slots(status.concurrency)}${range(status)}${startTime(status)}`,
+    ],
     ["gateways", String(status.gateways.length)],
     ["preload", [status.preload.level, ...status.preload.reasons].join(": ")],
     ["admin", adminUrl === "" ? "off" : adminUrl],
@@ -27,6 +30,11 @@ export function startedText(status: StatusReport, adminUrl: string, paint: Empha
 
 function slots(concurrency: number): string {
   return concurrency === 1 ? "1 slot" : `${concurrency} slots`;
+}
+
+/** How many there may be, where they come and go. */
+function range({ scaling }: StatusReport): string {
+  return scaling === null ? "" : ` (${scaling.minInstances} to ${scaling.maxInstances})`;
 }
 
 /** How long the slowest instance took, by phase, when that is known. */
