@@ -13,6 +13,7 @@ import { adminEvents } from "../src/admin/signals.ts";
 import { autoscalerEvents, autoscalerMetrics } from "../src/autoscaler/signals.ts";
 import type { ErrorRow, ErrorTable } from "../src/base/errors.ts";
 import type { EventTable } from "../src/base/signals.ts";
+import { doctorOptions } from "../src/cli/commands/doctor-options.ts";
 import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
 import { cliEvents } from "../src/cli/events.ts";
 import { flagForm, variables } from "../src/cli/help.ts";
@@ -33,7 +34,7 @@ const ROOT = join(import.meta.dir, "..");
 
 /** The pages, and what makes their parts. */
 const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
-  "docs/cli.md": { options: optionTables, simulate: simulateTables },
+  "docs/cli.md": { options: optionTables, doctor: doctorTable, simulate: simulateTables },
   "docs/errors.md": { command: commandErrors, http: httpErrors, admin: adminErrorTable },
   "docs/metrics.md": { metrics: metricTable, events: eventTable },
 };
@@ -79,6 +80,17 @@ function optionTables(): string {
       return `### ${group}\n\n${table(["flag", "default", "what it does", "environment"], rows)}`;
     })
     .join("\n");
+}
+
+/** What doctor takes on top of the flags of run. */
+function doctorTable(): string {
+  const rows = Object.values(doctorOptions).map((option) => [
+    code(flagForm(option)),
+    option.fallbackText === "" ? "" : code(option.fallbackText),
+    option.doc,
+    variables(option).map(code).join(" "),
+  ]);
+  return table(["flag", "default", "what it does", "environment"], rows);
 }
 
 /** Options that are read from flags alone. */

@@ -27,15 +27,19 @@ def request_id() -> Optional[str]:
 
 
 def before_fork(hook: _Hook) -> _Hook:
-    """Register `hook()` to run in the process that has imported the app, before it forks an instance. Usable as a decorator."""
+    """Register `hook()` to run in the process that has imported the app, before each fork of an instance. Usable as a decorator.
+
+    Not run where no fork happens.
+    """
     before_fork_hooks.append(hook)
     return hook
 
 
 def after_fork(hook: _Hook) -> _Hook:
-    """Register `hook()` to run in a forked instance before it serves. Usable as a decorator.
+    """Register `hook()` to run in each instance, once, before it serves and before its lifespan begins. Usable as a decorator.
 
-    The place to open what cannot be shared: connections, threads, random generators. Not run where no fork happens.
+    The place to open what instances cannot share: connections, threads, random generators. It runs after the fork; where an
+    instance is not forked, or imports the app itself, after that import.
     """
     after_fork_hooks.append(hook)
     return hook

@@ -12,6 +12,7 @@ export function overview(): string {
 Usage
   headrace run APP [flags]   Serve an app: main.py, main.py:app or shop.wsgi:application
   headrace ps                Show the Headraces that run here, with their instances
+  headrace doctor APP        Say what makes an app slow to start or unsafe to fork
   headrace simulate TRACE    Replay a trace of arrivals through the autoscaler
   headrace version           Print the version
 
@@ -90,7 +91,8 @@ export function variables(option: AnyOption): readonly string[] {
   return [ownVariable(option.flag), ...option.env];
 }
 
-function wrap(text: string, width: number): string[] {
+/** A text in lines of at most `width` characters, or of one word. */
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {

@@ -12,6 +12,7 @@ type Command = (argv: readonly string[], io: Io) => number | Promise<number>;
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import("./commands/run.ts")).run,
   ps: async () => (await import("./commands/ps.ts")).ps,
+  doctor: async () => (await import("./commands/doctor.ts")).doctor,
   simulate: async () => (await import("./commands/simulate.ts")).simulate,
   version: async () => (await import("./commands/version.ts")).version,
   help: async () => help,

@@ -18,12 +18,19 @@ export type LoadedRun =
 
 /** From the arguments after `headrace run` to the config. Reads files, changes nothing. */
 export function loadRun(argv: readonly string[], env: Environment, facts: Facts): LoadedRun {
-  const parsed = parse(runOptions, argv, env);
+  return loadParsed(parse(runOptions, argv, env), env, facts, "run");
+}
+
+/**
+ * From flags that have been parsed to the config, for a command that takes those of `headrace run` and more.
+ * @param command the command's name, for what to write instead
+ */
+export function loadParsed(parsed: ParsedRun, env: Environment, facts: Facts, command: string): LoadedRun {
   if (parsed.help) return { kind: "help" };
   const problems = [...parsed.problems];
   const notices = [...parsed.notices];
   const app = namedApp(parsed, env.FUNCTION_SOURCE);
-  problems.push(...appProblems(parsed, app, facts.cwd));
+  problems.push(...appProblems(parsed, app, facts.cwd, command));
   const files = readFiles(parsed, facts.cwd, problems, notices);
   const resolved = resolve(parsed, app ?? "", files, facts);
   if (!resolved.ok) problems.push(...resolved.problems);
@@ -31,11 +38,16 @@ export function loadRun(argv: readonly string[], env: Environment, facts: Facts)
   return { kind: "config", config: resolved.config, notices };
 }
 
-function* appProblems(parsed: ParsedRun, app: string | null, cwd: string): Generator<Problem> {
+function* appProblems(
+  parsed: ParsedRun,
+  app: string | null,
+  cwd: string,
+  command: string,
+): Generator<Problem> {
   const { positionals, values, origins } = parsed;
   if (positionals.length > 1) {
     const message = `There is one app to a command: ${JSON.stringify(positionals[1])} is too much.`;
-    const instead = `Write headrace run ${positionals[0]} and its flags.`;
+    const instead = `Write headrace ${command} ${positionals[0]} and its flags.`;
     yield { code: "unexpected_argument", subject: "", message, instead };
   }
   const appDir = absolute(values.appDir, cwd);
@@ -54,16 +66,16 @@ function* appProblems(parsed: ParsedRun, app: string | null, cwd: string): Gener
       "Name a Python interpreter, such as .venv/bin/python, or leave it out.",
     );
   }
-  if (app === null) yield noApp();
+  if (app === null) yield noApp(command);
   else yield* missingApp(app, [cwd, appDir]);
 }
 
-function noApp(): Problem {
+function noApp(command: string): Problem {
   return {
     code: "app_missing",
     subject: "",
     message: "No app is named.",
-    instead: "Write its file or module, as in: headrace run main.py, headrace run shop.wsgi:application.",
+    instead: `Write its file or module, as in: headrace ${command} main.py, headrace ${command} shop.wsgi:application.`,
   };
 }
 

@@ -7,9 +7,9 @@ import type { PoolSpec } from "./settings.ts";
 export interface Identity {
   readonly id: string;
   readonly token: string;
-  readonly role: "instance" | "zygote";
+  readonly role: "instance" | "zygote" | "doctor";
   readonly preload: "app" | "imports" | "off";
-  /** Null for a zygote. */
+  /** For instances; else null. */
   readonly row: RowLease | null;
 }
 

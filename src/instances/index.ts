@@ -1,4 +1,5 @@
 export { errors, type StartFailure } from "./errors.ts";
+export { type Examination, examine } from "./local/doctor.ts";
 export { findInterpreter, type Interpreter, type InterpreterSearch } from "./local/interpreter.ts";
 export { type InstancePart, measure, type Usage } from "./local/usage.ts";
 export { type WatchSettings, watchFiles } from "./local/watch.ts";

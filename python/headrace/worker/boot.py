@@ -25,8 +25,8 @@ class Boot:
     """Durations in milliseconds, sizes in bytes. The defaults are for keys that an older platform leaves out."""
 
     id: str
-    token: str
-    control: str
+    token: str = ""
+    control: str = ""
     role: str = "instance"
     service: str = ""
     revision: str = ""
@@ -68,7 +68,8 @@ class Boot:
         for field in fields(cls):
             if field.name in data:
                 values[field.name] = _check(field.name, data[field.name])
-        for key in ("id", "token", "control"):
+        doctor = values.get("role") == "doctor"
+        for key in ("id",) if doctor else ("id", "token", "control"):
             if not values.get(key):
                 raise _invalid(f"{key} is missing")
         boot = cls(**values)
@@ -103,7 +104,7 @@ _LEAST = {
     "ws_max_size": 1,
 }
 _CHOICES: "Dict[str, Tuple[str, ...]]" = {
-    "role": ("instance", "zygote"),
+    "role": ("instance", "zygote", "doctor"),
     "interface": ("auto", "asgi", "wsgi", "function"),
     "preload": ("app", "imports", "off"),
     "worker_class": ("auto", "gevent"),

@@ -12,7 +12,7 @@ import time
 from types import FrameType
 from typing import Optional
 
-from . import gevent, importer, logs
+from . import gevent, hooks, importer, logs
 from .boot import VARIABLE, Boot
 from .control import Control
 from .errors import EXIT_FAILED, StartupError
@@ -37,6 +37,10 @@ def main() -> int:
         from . import zygote
 
         return zygote.run(boot)
+    if boot.role == "doctor":
+        from . import doctor
+
+        return doctor.run(boot)
     return run_instance(boot)
 
 
@@ -79,6 +83,7 @@ def _serve(boot: Boot, control: Control, loaded: Optional[importer.Loaded]) -> i
     began = time.perf_counter()
     if loaded is None:
         loaded = importer.load(boot)
+        hooks.in_instance(forked=False)
         control.phases["import"] = (time.perf_counter() - began) * 1000
     control.interface = loaded.interface
     if loaded.interface == "function":

@@ -133,7 +133,7 @@ def is_standard(filename: str) -> bool:
     if filename.startswith("<frozen"):
         return True
     path = os.path.realpath(filename)
-    return path.startswith(_STANDARD) and not any(part in _LIBRARIES for part in path.split(os.sep))
+    return path.startswith(_STANDARD) and not is_library(path)
 
 
 def dependencies(before: Set[str]) -> List[str]:
@@ -146,19 +146,25 @@ def dependencies(before: Set[str]) -> List[str]:
     for name, module in list(sys.modules.items()):
         if name in before or name == "__main__" or name.split(".", 1)[0] == _OWN_PACKAGE:
             continue
-        if isinstance(module, ModuleType) and _is_installed(module):
+        if isinstance(module, ModuleType) and is_installed(module):
             names.append(name)
     return names
 
 
-def _is_installed(module: ModuleType) -> bool:
+def is_installed(module: ModuleType) -> bool:
+    """Whether a module belongs to the standard library or to an installed package; else it is the app's own."""
     spec = getattr(module, "__spec__", None)
     origin = getattr(spec, "origin", None)
     if origin in ("built-in", "frozen"):
         return True
     if not isinstance(origin, str):
         return False
-    return is_standard(origin) or any(part in _LIBRARIES for part in origin.split(os.sep))
+    return is_standard(origin) or is_library(origin)
+
+
+def is_library(path: str) -> bool:
+    """Whether a file or folder lies where packages are installed."""
+    return any(part in _LIBRARIES for part in path.split(os.sep))
 
 
 def native_threads() -> Set[int]:
@@ -200,21 +206,27 @@ def _thread_name(ident: int) -> str:
         return "that has ended"
 
 
-def try_fork() -> None:
-    """Fork a process that ends at once, at the C level: what libraries do around a fork happens, Python's hooks do not."""
+def try_fork() -> float:
+    """Fork a process that ends at once, at the C level: what libraries do around a fork happens, Python's hooks do not.
+
+    Milliseconds that the fork took.
+    """
     libc = ctypes.PyDLL(None)
+    began = time.perf_counter()
     pid = libc.fork()
     if pid == 0:
         libc._exit(0)
+    took = (time.perf_counter() - began) * 1000
     if pid < 0:
-        return
+        return took
     deadline = time.monotonic() + _FORK_PATIENCE
     while os.waitpid(pid, os.WNOHANG)[0] == 0:
         if time.monotonic() > deadline:
             os.kill(pid, 9)
             os.waitpid(pid, 0)
-            return
+            break
         time.sleep(0.0005)
+    return took
 
 
 def _loops(recorder: Recorder) -> Tuple[List[Finding], Set[int]]:

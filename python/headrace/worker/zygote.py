@@ -19,12 +19,11 @@ import select
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from types import FrameType
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, ContextManager, Dict, List, NamedTuple, Optional, Tuple
 
-import headrace
-
-from . import importer, logs, main, preflight
+from . import hooks, importer, logs, main, preflight
 from .boot import Boot
 from .control import Control, Message
 from .errors import EXIT_FAILED, StartupError
@@ -38,7 +37,7 @@ class _Child(NamedTuple):
     forked_at: float
 
 
-class _Prepared(NamedTuple):
+class Prepared(NamedTuple):
     """What there is to fork from. loaded: the app, at level app; modules: what was imported from outside its tree."""
 
     loaded: Optional[importer.Loaded]
@@ -60,7 +59,7 @@ def run(boot: Boot) -> int:
     main.dump_stacks_on_signal()
     began = time.perf_counter()
     try:
-        prepared = _prepare(boot, control)
+        prepared = prepare(boot, [control.fileno()])
     except StartupError as error:
         control.failed(error)
         _leave(EXIT_FAILED)
@@ -83,25 +82,37 @@ def _leave(status: int = 0) -> Any:
     os._exit(status)
 
 
-def _prepare(boot: Boot, control: Control) -> _Prepared:
-    own = [control.fileno()]
+def _unwatched(_part: str) -> ContextManager[object]:
+    return nullcontext()
+
+
+def prepare(boot: Boot, own: List[int], watch: Callable[[str], ContextManager[object]] = _unwatched) -> Prepared:
+    """Import what `boot.preload` says, and look at what that leaves behind. Raises StartupError.
+
+    own: descriptors that are the worker's. watch: makes the context in which, at level app, the "app" and then what the
+    "worker" needs for it are imported.
+    """
     if boot.preload == "imports":
         modules, found = _discover(boot, own)
         # Patches have to come before what they patch is imported: nothing may be shared then.
         patches = [finding for finding in found if finding.kind == "patch"]
         if patches:
-            return _Prepared(None, patches, modules)
+            return Prepared(None, patches, modules)
         blamed = {finding.module.split(".", 1)[0] for finding in found}
         with Recorder() as recorder:
             import_quietly([name for name in modules if name.split(".", 1)[0] not in blamed])
             import_quietly(companions(boot, "asgi" if "asyncio" in modules else "wsgi"))
-        return _Prepared(None, preflight.inspect(recorder, own), modules)
+            hooks.before_snapshot()
+        return Prepared(None, preflight.inspect(recorder, own), modules)
     before = set(sys.modules)
     with Recorder() as recorder:
-        loaded = importer.load(boot)
+        with watch("app"):
+            loaded = importer.load(boot)
         modules = preflight.dependencies(before)
-        import_quietly(companions(boot, loaded.interface))
-    return _Prepared(loaded, preflight.inspect(recorder, own), modules)
+        with watch("worker"):
+            import_quietly(companions(boot, loaded.interface))
+        hooks.before_snapshot()
+    return Prepared(loaded, preflight.inspect(recorder, own), modules)
 
 
 def companions(boot: Boot, interface: str) -> List[str]:
@@ -226,7 +237,7 @@ class _Server:
 
     def _fork(self, ident: str, boot: Boot) -> Optional[_Child]:
         began = time.perf_counter()
-        _run_hooks(headrace.before_fork_hooks, "before fork")
+        hooks.before_fork()
         logs.flush()
         if not self._frozen:
             gc.freeze()
@@ -299,10 +310,10 @@ def _live(child: _Child, loaded: Optional[importer.Loaded]) -> int:
         sys.dont_write_bytecode = True
     main.started_at(child.forked_at)
     try:
-        if headrace.after_fork_hooks:
+        if hooks.waiting(forked=True):
             # What they print is the instance's; in the zygote's pipe it would mix with that of the others.
             logs.redirect(child.boot)
-            _run_hooks(headrace.after_fork_hooks, "after fork")
+            hooks.in_instance(forked=True)
     except StartupError as error:
         try:
             Control.connect(child.boot).failed(error)
@@ -317,14 +328,3 @@ def reseed() -> None:
     random: Any = sys.modules.get("numpy.random")
     if random is not None:
         random.seed(int.from_bytes(os.urandom(4), "little"))
-
-
-def _run_hooks(hooks: List[Callable[[], object]], when: str) -> None:
-    """Run the hooks that the app registered with the SDK. Raises StartupError (code hook-failed)."""
-    for hook in list(hooks):
-        try:
-            hook()
-        except Exception as error:
-            which = getattr(hook, "__qualname__", repr(hook))
-            message = f"The {when} hook {which} failed: {type(error).__name__}: {error}"
-            raise StartupError("fork", "hook-failed", message) from error

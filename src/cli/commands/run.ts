@@ -1,10 +1,8 @@
-import { availableParallelism } from "node:os";
 import { startAdmin } from "../../admin/server.ts";
 import { Exit, messageOf } from "../../base/errors.ts";
 import { ReleaseStack, type Undo } from "../../base/release.ts";
 import type { ConfigErrorCode } from "../../config/errors.ts";
 import { loadRun } from "../../config/load.ts";
-import type { Facts } from "../../config/resolve.ts";
 import type { RunConfig } from "../../config/run-config.ts";
 import { ensureRunDir, removeRunState, startTicks, writeRunState } from "../../config/rundir.ts";
 import { revisionName } from "../../config/service.ts";
@@ -13,6 +11,7 @@ import { openLogs, type RunLogs } from "../../platform/run-logs.ts";
 import type { Running } from "../../platform/start.ts";
 import { adminPorts } from "../admin-ports.ts";
 import { cliRecord } from "../events.ts";
+import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { runHelp } from "../help.ts";
 import type { Io } from "../io.ts";
@@ -89,16 +88,6 @@ function withoutTraceback(record: LogRecord): LogRecord {
   if (!("traceback" in record.fields)) return record;
   const { traceback: _, ...fields } = record.fields;
   return { ...record, fields };
-}
-
-function factsOf(io: Io): Facts {
-  return {
-    cwd: io.cwd,
-    cores: availableParallelism(),
-    sharesPorts: process.platform === "linux",
-    stdoutIsTerminal: io.stdoutIsTerminal,
-    stderrIsTerminal: io.stderrIsTerminal,
-  };
 }
 
 function openAdmin(

@@ -87,7 +87,7 @@ export type ToZygote = { readonly type: "fork"; readonly id: string; readonly bo
 /** The boot object. Keys as on the wire. */
 export interface Boot {
   readonly id: string;
-  readonly role: "instance" | "zygote";
+  readonly role: "instance" | "zygote" | "doctor";
   readonly token: string;
   readonly control: string;
   readonly service: string;

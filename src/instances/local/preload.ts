@@ -40,13 +40,16 @@ async function choose(host: Host): Promise<Launcher | StartFailure> {
     const launcher = await tryLevel(host, "app", reasons);
     if (launcher !== "imports") return launcher === "off" ? spawnLauncher(host.spec, reasons) : launcher;
   }
-  if (preload === "auto" && keepImports) reasons.push("reloads keep the imports and import the app anew");
+  if (preload === "auto" && keepImports) reasons.push(keptImports);
   const launcher = await tryLevel(host, "imports", reasons);
   return typeof launcher === "string" ? spawnLauncher(host.spec, reasons) : launcher;
 }
 
+/** Why `--reload` does not have level app. */
+export const keptImports = "reloads keep the imports and import the app anew";
+
 /** Why there can be no zygote at all; undefined when there can. */
-function noZygote(workerClass: string): string | undefined {
+export function noZygote(workerClass: string): string | undefined {
   if (process.platform !== "linux")
     return `no process is forked on ${process.platform}: each instance is spawned`;
   if (workerClass === "gevent") return "gevent patches the standard library before the app is imported";
@@ -69,7 +72,8 @@ async function tryLevel(
   return zygote.holds === "imports" && level === "app" ? "imports" : "off";
 }
 
-function explain(level: "app" | "imports", finding: Finding): string {
+/** A finding as a reason against a level. */
+export function explain(level: "app" | "imports", finding: Finding): string {
   const who = finding.module === "" ? "" : `${finding.module}: `;
   return `level ${level} is not safe to fork: ${who}${finding.detail}`;
 }

@@ -1,4 +1,5 @@
-"""Lets a file that is written for functions-framework be imported where that package, or what it needs, is not installed.
+"""Lets a file that is written for functions-framework, and hooks that are written for uWSGI or SnapStart, be imported where
+those packages, or what they need, are not installed.
 
 packages/ holds small packages of the same names. They stand at the end of sys.path, so that installed ones win.
 """
