@@ -80,6 +80,8 @@ export class Member {
   #running: Running | undefined;
   #failed: (FromWorker & { type: "failed" }) | undefined;
   #ready: Ready | undefined;
+  /** It was ready before whoever launched it had said so: its message waits until the process is known. */
+  #early: Ready | undefined;
   #readyAt = 0;
   #timedOut = false;
   #connected = false;
@@ -169,6 +171,7 @@ export class Member {
     this.#running = launched.running;
     void launched.running.exited.then((exit) => this.#onExit(exit));
     if (this.machine.state !== "starting" || this.#timedOut) this.kill("it is no longer wanted");
+    else if (this.#early !== undefined) this.#onReady(this.#early);
     return this.#outcome.promise;
   }
 
@@ -328,6 +331,10 @@ export class Member {
 
   #onReady(message: Ready): void {
     if (this.machine.state !== "starting" || this.#ready !== undefined) return;
+    if (this.#running === undefined) {
+      this.#early = message;
+      return;
+    }
     const { clock, event } = this.#host.ports;
     this.#cancelTimer();
     this.#ready = message;
