@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -179,6 +180,13 @@ def test_what_a_fork_would_break_is_named_with_its_module_and_peer(tmp_path: Pat
     for word in ("metrics-flusher", "bound to 127.0.0.1:", "connected to 127.0.0.1:"):
         assert word in details
     assert run(tmp_path, unsafe, "imports").report == {"level": "imports", "findings": []}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
+def test_patches_that_were_asked_for_are_no_finding(tmp_path: Path) -> None:
+    source = "import socket\nassert socket.socket.__module__ != 'socket'\ndef app(environ, start_response):\n    return []\n"
+    report = run(tmp_path, source, worker_class="gevent").report
+    assert (report["findings"], report["fork_ms"], report["interface"]) == ([], None, "wsgi")
 
 
 @linux

@@ -35,7 +35,6 @@ export function accessRecord(exchange: Exchange, now: number): AccessRecord {
 /** A target as ASCII: other bytes as %XX. */
 function printable(target: Uint8Array): string {
   const text = Buffer.from(target.buffer, target.byteOffset, target.length).toString("latin1");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything but printable ASCII
   return /^[\x21-\x7e]*$/.test(text)
     ? text
     : text.replace(/[^\x21-\x7e]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);

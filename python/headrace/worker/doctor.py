@@ -192,6 +192,9 @@ def examine(boot: Boot, own: List[int]) -> Dict[str, Any]:
     before = memory()
     with Trace() as trace:
         prepared = zygote.prepare(boot, own, trace.part)
+    if boot.worker_class == "gevent":
+        # Those patches were asked for.
+        prepared = prepared._replace(findings=[finding for finding in prepared.findings if finding.kind != "patch"])
     after = memory()
     loaded = prepared.loaded
     root, worker = trace.parts["app"], trace.parts["worker"]
@@ -206,7 +209,7 @@ def examine(boot: Boot, own: List[int]) -> Dict[str, Any]:
         "worker": worker.report(),
         "packages": packages(root, worker, loaded.name if loaded else ""),
         "memory": {"before": before, "after": after},
-        "fork_ms": None if prepared.findings else preflight.try_fork(),
+        "fork_ms": None if prepared.findings or boot.worker_class == "gevent" else preflight.try_fork(),
     }
 
 

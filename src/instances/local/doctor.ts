@@ -113,7 +113,8 @@ async function ended(running: Running, limitMs: number, clock: Clock): Promise<E
   }
   endGroup(running.pid);
   await running.exited;
-  await within(running.outputEnded, timings.lastWordsMs, clock);
+  // Only a daemon that has left the group can keep the pipes open.
+  await within(running.outputEnded, timings.exitGraceMs, clock);
   return exit;
 }
 
