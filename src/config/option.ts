@@ -35,6 +35,13 @@ export interface Option<T> {
   readonly join: (before: T, next: T) => T;
   /** Lists: whether one text may hold several entries with commas between. */
   readonly commas: boolean;
+  /** The value in a file, as JSON Schema: of one entry, where it is a list. */
+  readonly schema: JsonSchema;
+}
+
+/** A fragment of JSON Schema, draft 2020-12. */
+export interface JsonSchema {
+  readonly [keyword: string]: unknown;
 }
 
 /** What every maker takes. */
@@ -56,7 +63,7 @@ export function ownVariable(flag: string): string {
 
 function make<T>(
   basics: Basics,
-  own: Pick<Option<T>, "placeholder" | "fallback" | "fallbackText" | "read"> & Partial<Option<T>>,
+  own: Pick<Option<T>, "placeholder" | "fallback" | "fallbackText" | "read" | "schema"> & Partial<Option<T>>,
 ): Option<T> {
   return {
     flag: basics.flag,
@@ -78,6 +85,7 @@ export function text(basics: Basics & { placeholder: string; fallback?: string }
     placeholder: basics.placeholder,
     fallback,
     fallbackText: fallback,
+    schema: { type: "string", minLength: 1 },
     read: (value) => (value === "" ? { ok: false, wanted: "a text that is not empty" } : { ok: true, value }),
   });
 }
@@ -89,6 +97,7 @@ export function toggle(basics: Basics & { fallback: boolean }): Option<boolean> 
     placeholder: "",
     fallback: basics.fallback,
     fallbackText: basics.fallback ? "on" : "off",
+    schema: { type: "boolean" },
     read(value) {
       const word = value.toLowerCase();
       if (["1", "true", "on", "yes"].includes(word)) return { ok: true, value: true };
@@ -106,6 +115,7 @@ export function choice<const C extends readonly string[]>(
     placeholder: basics.choices.join("|"),
     fallback: basics.fallback,
     fallbackText: basics.fallback,
+    schema: { enum: basics.choices },
     read: (value) =>
       basics.choices.includes(value) ? { ok: true, value } : { ok: false, wanted: oneOf(basics.choices) },
   });
@@ -122,6 +132,7 @@ export function integer(basics: Basics & Range & { fallback: number }): Option<n
     placeholder: "N",
     fallback: basics.fallback,
     fallbackText: String(basics.fallback),
+    schema: integerSchema(basics),
     read: (value) => readInteger(value, basics, ""),
   });
 }
@@ -132,6 +143,7 @@ export function percent(basics: Basics & { fallback: number }): Option<number> {
     placeholder: "PERCENT",
     fallback: basics.fallback,
     fallbackText: `${basics.fallback}%`,
+    schema: { type: ["integer", "string"], pattern: "^(100|[1-9][0-9]?) ?%?$", minimum: 1, maximum: 100 },
     read(value) {
       const reading = readInteger(value.replace(/ ?%$/, ""), { min: 1, max: 100 }, "");
       return reading.ok ? reading : { ok: false, wanted: "a share from 1% to 100%" };
@@ -145,8 +157,13 @@ export function integerOrAuto(basics: Basics & Range): Option<number | "auto"> {
     placeholder: "N|auto",
     fallback: "auto",
     fallbackText: "auto",
+    schema: { anyOf: [integerSchema(basics), { const: "auto" }] },
     read: (value) => (value === "auto" ? { ok: true, value } : readInteger(value, basics, ", or auto")),
   });
+}
+
+function integerSchema(range: Range): JsonSchema {
+  return { type: "integer", minimum: range.min, maximum: range.max };
 }
 
 function readInteger(value: string, range: Range, orElse: string): Reading<number> {
@@ -166,6 +183,11 @@ export function duration(basics: Basics & { fallback: string; min?: string }): O
     placeholder: "DURATION",
     fallback,
     fallbackText: writeDuration(fallback),
+    schema: {
+      type: ["number", "string"],
+      minimum: 0,
+      pattern: "^([0-9]+([.][0-9]+)?|([0-9]+([.][0-9]+)?(ms|s|m|h|d))+)$",
+    },
     read(value) {
       const ms = parseDuration(value);
       if (ms !== null && ms >= min && ms <= LONGEST_MS) return { ok: true, value: ms };
@@ -184,6 +206,11 @@ export function size(basics: Basics & { fallback: string; min?: string; zero?: b
     placeholder: "SIZE",
     fallback,
     fallbackText: writeSize(fallback),
+    schema: {
+      type: ["number", "string"],
+      minimum: 0,
+      pattern: "^[0-9]+([.][0-9]+)? ?([bB]|[kKmMgGtT][iI]?[bB]?)?$",
+    },
     read(value) {
       const bytes = parseSize(value);
       if (bytes !== null && (bytes >= min || (basics.zero === true && bytes === 0)))
@@ -209,6 +236,7 @@ export function list(
     placeholder: basics.placeholder,
     fallback,
     fallbackText: fallback.join(","),
+    schema: { type: "string", minLength: 1 },
     commas: basics.commas ?? true,
     join: (before, next) => [...before, ...next],
     read(value) {

@@ -19,8 +19,13 @@ export type ValuesOf<T extends OptionTable> = {
   readonly [K in keyof T]: T[K] extends Option<infer V> ? V : never;
 };
 
-/** Where a value came from: `--port`, `$PORT`, or empty for the default. */
+/** Where a value came from: `--port`, `$PORT`, `services.api.concurrency`, or empty for the default. */
 export type Origin = string;
+
+/** Whether a value was written for this very start, on the command line or in the file: an environment may hold it by chance. */
+export function deliberate(origin: Origin): boolean {
+  return origin !== "" && !origin.startsWith("$");
+}
 
 export interface Parsed<T extends OptionTable> {
   readonly values: ValuesOf<T>;

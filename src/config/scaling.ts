@@ -1,6 +1,7 @@
 /** How the options of the autoscaler become one part of the config, and which do not go together. Pure. */
 
 import { writeDuration } from "../base/units.ts";
+import { deliberate } from "./parse.ts";
 import type { Problem } from "./problem.ts";
 import type { ParsedRun } from "./resolve.ts";
 import type { ScalingConfig } from "./run-config.ts";
@@ -21,7 +22,7 @@ const DETAILS = [
 function scales({ origins }: ParsedRun): boolean {
   const given = [origins.minInstances, origins.maxInstances].filter((origin) => origin !== "");
   if (given.length === 0) return false;
-  return !origins.instances.startsWith("-") || given.some((origin) => origin.startsWith("-"));
+  return !deliberate(origins.instances) || given.some(deliberate);
 }
 
 /** The numbers of instances: at the start and at most, and what the autoscaler is told; null without it. */
@@ -67,7 +68,7 @@ function stableWindow({ values, origins }: ParsedRun): number {
 export function* scalingContradictions(parsed: ParsedRun): Generator<Problem> {
   const { origins } = parsed;
   const limit = origins.minInstances === "" ? origins.maxInstances : origins.minInstances;
-  if (origins.instances.startsWith("-") && limit.startsWith("-")) {
+  if (deliberate(origins.instances) && deliberate(limit)) {
     yield conflict(
       origins.instances,
       `It keeps a fixed number of instances, ${limit} lets it change.`,
@@ -76,7 +77,7 @@ export function* scalingContradictions(parsed: ParsedRun): Generator<Problem> {
     return;
   }
   if (!scales(parsed)) {
-    const idle = DETAILS.find((name) => origins[name].startsWith("-"));
+    const idle = DETAILS.find((name) => deliberate(origins[name]));
     if (idle !== undefined) {
       const instead = "Add --min-instances or --max-instances.";
       yield conflict(origins[idle], "It does nothing while the number of instances is fixed.", instead);
@@ -99,7 +100,7 @@ function* windowContradictions(parsed: ParsedRun): Generator<Problem> {
     yield { code: "invalid_value", subject: origins[name], message, instead: "Write at most 1h." };
   }
   if (values.minInstances > 0) {
-    if (!origins.scaleToZeroAfter.startsWith("-")) return;
+    if (!deliberate(origins.scaleToZeroAfter)) return;
     const message = `With at least ${values.minInstances} nothing goes to zero.`;
     yield conflict(origins.scaleToZeroAfter, message, "Add --min-instances 0.");
   } else if (values.scaleToZeroAfter < stableWindow(parsed)) {
