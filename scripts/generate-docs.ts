@@ -13,11 +13,13 @@ import { adminEvents } from "../src/admin/signals.ts";
 import { autoscalerEvents, autoscalerMetrics } from "../src/autoscaler/signals.ts";
 import type { ErrorRow, ErrorTable } from "../src/base/errors.ts";
 import type { EventTable } from "../src/base/signals.ts";
+import { checkOptions } from "../src/cli/commands/check-options.ts";
 import { doctorOptions } from "../src/cli/commands/doctor-options.ts";
 import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
 import { cliEvents } from "../src/cli/events.ts";
 import { flagForm, variables } from "../src/cli/help.ts";
 import { configErrors } from "../src/config/errors.ts";
+import { jsonSchema, type KeyRow, keyRows } from "../src/config/file/schema.ts";
 import { groups, runOptions } from "../src/config/options.ts";
 import { GATEWAY_ERRORS } from "../src/gateway/errors.ts";
 import { HttpErrors } from "../src/gateway/http1/errors.ts";
@@ -34,7 +36,8 @@ const ROOT = join(import.meta.dir, "..");
 
 /** The pages, and what makes their parts. */
 const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
-  "docs/cli.md": { options: optionTables, doctor: doctorTable, simulate: simulateTables },
+  "docs/config.md": { keys: keyTables },
+  "docs/cli.md": { options: optionTables, check: checkTable, doctor: doctorTable, simulate: simulateTables },
   "docs/errors.md": { command: commandErrors, http: httpErrors, admin: adminErrorTable },
   "docs/metrics.md": { metrics: metricTable, events: eventTable },
 };
@@ -47,6 +50,7 @@ export function generatedPages(): ReadonlyMap<string, string> {
     for (const [name, make] of Object.entries(parts)) text = withPart(text, { path, name, content: make() });
     result.set(path, text);
   }
+  result.set("docs/headrace.schema.json", `${JSON.stringify(jsonSchema(), null, 2)}\n`);
   return result;
 }
 
@@ -80,6 +84,38 @@ function optionTables(): string {
       return `### ${group}\n\n${table(["flag", "default", "what it does", "environment"], rows)}`;
     })
     .join("\n");
+}
+
+/** The keys of headrace.yaml: of the whole file, then of a service. */
+function keyTables(): string {
+  const service = "services.NAME.";
+  const rows = keyRows();
+  const part = (title: string, own: readonly KeyRow[]) =>
+    `### ${title}\n\n${table(
+      ["key", "value", "default", "what it says"],
+      own.map(({ path, type, fallback, doc }) => [
+        code(path.replace(service, "")),
+        type,
+        fallback === "" ? "" : code(fallback),
+        doc,
+      ]),
+    )}`;
+  return [
+    part(
+      "The file",
+      rows.filter(({ path }) => !path.startsWith(service)),
+    ),
+    part(
+      "A service",
+      rows.filter(({ path }) => path.startsWith(service)),
+    ),
+  ].join("\n");
+}
+
+/** The flags of headrace check. */
+function checkTable(): string {
+  const rows = Object.values(checkOptions).map((option) => [code(flagForm(option)), option.doc]);
+  return table(["flag", "what it does"], rows);
 }
 
 /** What doctor takes on top of the flags of run. */

@@ -11,6 +11,7 @@ export function overview(): string {
 
 Usage
   headrace run APP [flags]   Serve an app: main.py, main.py:app or shop.wsgi:application
+  headrace check             Say what is wrong with headrace.yaml
   headrace ps                Show the Headraces that run here, with their instances
   headrace doctor APP        Say what makes an app slow to start or unsafe to fork
   headrace simulate TRACE    Replay a trace of arrivals through the autoscaler
@@ -54,6 +55,13 @@ Usage
 
 Flags
 ${rows.join("")}`;
+}
+
+/** The help of a command with few flags: its text, then its flags. */
+export function commandHelp(head: string, options: OptionTable, columns: number): string {
+  return `${head}\nFlags\n${Object.values(options)
+    .map((option) => optionHelp(option, columns))
+    .join("")}`;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: rows of any value type are described alike

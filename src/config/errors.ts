@@ -27,6 +27,17 @@ export const configErrors = {
     text: "A file or folder that an option names cannot be read.",
   },
   env_file_invalid: { exit: Exit.USAGE, whose: "user", text: "A line of an --env-file is not KEY=VALUE." },
+  file_invalid: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "headrace.yaml is no valid YAML, or something that must be there is not.",
+  },
+  unknown_key: { exit: Exit.USAGE, whose: "user", text: "headrace.yaml has a key that means nothing." },
+  variable_missing: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "headrace.yaml refers to an environment variable that is not set, and gives no default.",
+  },
   trace_invalid: {
     exit: Exit.USAGE,
     whose: "user",

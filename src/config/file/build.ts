@@ -1,0 +1,194 @@
+/** From the checked keys of a file to what `headrace run` would have been told for each service. Pure. */
+
+import { type RunOptionName, runOptions } from "../options.ts";
+import type { ParsedRun } from "../resolve.ts";
+import type { Read, ReadMap } from "./check.ts";
+import type { RedirectConfig, RouteConfig } from "./config.ts";
+import { type FileProblem, fileProblem } from "./problem.ts";
+import { readReference, type SecretReference } from "./variables.ts";
+
+/** One service, ready to be resolved as a run. */
+export interface ServiceDraft {
+  readonly name: string;
+  readonly read: ReadMap;
+  readonly parsed: ParsedRun;
+  readonly routes: readonly RouteConfig[];
+  readonly secrets: Readonly<Record<string, SecretReference>>;
+}
+
+export interface ApplicationDraft {
+  /** Empty: not said. */
+  readonly name: string;
+  readonly services: readonly ServiceDraft[];
+  readonly redirects: readonly RedirectConfig[];
+  readonly problems: readonly FileProblem[];
+}
+
+/** Builds the drafts of all services. */
+export function draft(root: ReadMap): ApplicationDraft {
+  const problems: FileProblem[] = [];
+  const services = root.keys.get("services");
+  const drafts: ServiceDraft[] = [];
+  if (services?.kind === "map") {
+    if (services.keys.size === 0 && problems.length === 0) {
+      problems.push(
+        fileProblem(
+          services,
+          "file_invalid",
+          "There is no service.",
+          "Add one: a name, and its app under it.",
+        ),
+      );
+    }
+    for (const [name, read] of services.keys) {
+      if (read.kind === "map") drafts.push(serviceDraft(root, name, read, problems));
+    }
+  }
+  return {
+    name: textOf(root, "name"),
+    services: drafts,
+    redirects: listOf(root, "redirects").map(redirect),
+    problems,
+  };
+}
+
+function serviceDraft(root: ReadMap, name: string, read: ReadMap, problems: FileProblem[]): ServiceDraft {
+  const { plain, secrets } = variables(read, problems);
+  return {
+    name,
+    read,
+    parsed: parsedRun(root, name, read, { plain, problems }),
+    routes: routesOf(read, problems),
+    secrets,
+  };
+}
+
+/** As if the keys had been flags: their paths stand where a flag would. */
+function parsedRun(
+  root: ReadMap,
+  name: string,
+  read: ReadMap,
+  found: { readonly plain: readonly string[]; readonly problems: FileProblem[] },
+): ParsedRun {
+  const values: Record<string, unknown> = {};
+  const origins: Record<string, string> = {};
+  for (const [option, { fallback }] of Object.entries(runOptions)) {
+    values[option] = fallback;
+    origins[option] = "";
+  }
+  const put = (option: RunOptionName, value: unknown, origin: string) => {
+    values[option] = value;
+    origins[option] = origin;
+  };
+  for (const leaf of [...leaves(root, "services"), ...leaves(read)]) put(leaf.run, leaf.value, leaf.path);
+  put("service", name, read.path);
+  put("env", found.plain, "");
+  const app = read.keys.get("app");
+  const fn = read.keys.get("function");
+  if (app !== undefined && fn !== undefined) {
+    const message = "A service is an app or a function.";
+    found.problems.push(fileProblem(fn, "conflict", message, "Leave app or function out."));
+  }
+  if (app === undefined && fn === undefined) {
+    const instead = "Add app: main.py, or function: jobs.py:thumbnail.";
+    found.problems.push(fileProblem(read, "app_missing", "No app is named.", instead));
+  }
+  if (fn !== undefined) put("interface", "function", fn.path);
+  const named = app ?? fn;
+  return {
+    values: values as ParsedRun["values"],
+    origins: origins as ParsedRun["origins"],
+    positionals: named?.kind === "value" ? [String(named.value)] : [],
+    help: false,
+    problems: [],
+    notices: [],
+  };
+}
+
+interface Leaf {
+  readonly run: RunOptionName;
+  readonly value: unknown;
+  readonly path: string;
+}
+
+/** All values of the map that set an option of a run. */
+function* leaves(map: ReadMap, except = ""): Generator<Leaf> {
+  for (const [key, read] of map.keys) {
+    if (key === except) continue;
+    if (read.kind === "map") yield* leaves(read);
+    else if (read.kind === "value" && read.shape.run !== null) {
+      yield { run: read.shape.run, value: read.value, path: read.path };
+    }
+  }
+}
+
+function variables(
+  service: ReadMap,
+  problems: FileProblem[],
+): { readonly plain: readonly string[]; readonly secrets: Readonly<Record<string, SecretReference>> } {
+  const plain: string[] = [];
+  const secrets: Record<string, SecretReference> = {};
+  const env = service.keys.get("env");
+  if (env?.kind !== "map") return { plain, secrets };
+  for (const [name, read] of env.keys) {
+    const text = read.kind === "value" ? String(read.value) : "";
+    const reference = readReference(text);
+    if (reference.kind === "plain") plain.push(`${name}=${text}`);
+    else if (reference.kind === "secret") secrets[name] = reference.reference;
+    else problems.push(fileProblem(read, "invalid_value", reference.message, reference.instead));
+  }
+  return { plain, secrets };
+}
+
+function routesOf(service: ReadMap, problems: FileProblem[]): RouteConfig[] {
+  return listOf(service, "route").map((route) => {
+    const strip = pick<boolean>(route, "strip") ?? false;
+    const rewrite = textOf(route, "rewrite");
+    if (strip && rewrite !== "") {
+      const message = "A prefix is taken away or replaced, not both.";
+      problems.push(fileProblem(route, "conflict", message, "Leave strip or rewrite out."));
+    }
+    return {
+      host: textOf(route, "host").toLowerCase(),
+      path: withoutSlash(textOf(route, "path") || "/"),
+      methods: (pick<readonly string[]>(route, "methods") ?? []).map((method) => method.toUpperCase()),
+      headers: (pick<readonly string[]>(route, "headers") ?? []).map(condition),
+      strip,
+      rewrite: rewrite === "" ? "" : withoutSlash(rewrite),
+    };
+  });
+}
+
+function condition(entry: string): RouteConfig["headers"][number] {
+  const colon = entry.indexOf(":");
+  if (colon === -1) return { name: entry.toLowerCase(), value: null };
+  return { name: entry.slice(0, colon).toLowerCase(), value: entry.slice(colon + 1).trim() };
+}
+
+function redirect(read: ReadMap): RedirectConfig {
+  return {
+    host: textOf(read, "host").toLowerCase(),
+    path: withoutSlash(textOf(read, "path") || "/"),
+    to: textOf(read, "to"),
+    status: Number(pick<string>(read, "status") ?? "308") as RedirectConfig["status"],
+  };
+}
+
+function withoutSlash(path: string): string {
+  return path.length > 1 ? path.replace(/\/+$/, "") || "/" : path;
+}
+
+function listOf(map: ReadMap, key: string): ReadMap[] {
+  const read = map.keys.get(key);
+  if (read?.kind !== "list") return [];
+  return read.items.filter((item): item is ReadMap => item.kind === "map");
+}
+
+function pick<T>(map: ReadMap, key: string): T | undefined {
+  const read: Read | undefined = map.keys.get(key);
+  return read?.kind === "value" ? (read.value as T) : undefined;
+}
+
+function textOf(map: ReadMap, key: string): string {
+  return pick<string>(map, key) ?? "";
+}

@@ -1,0 +1,180 @@
+/** Finds and reads a headrace.yaml, around the pure parts: document, check, build. */
+
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { messageOf, systemCode } from "../../base/errors.ts";
+import { loadParsed } from "../load.ts";
+import type { Environment } from "../parse.ts";
+import type { Problem } from "../problem.ts";
+import { absolute, type Facts, type ParsedRun } from "../resolve.ts";
+import { appPlace, dnsLabel, isFileApp } from "../service.ts";
+import { draft, type ServiceDraft } from "./build.ts";
+import { check, type Read } from "./check.ts";
+import { routeClashes } from "./clashes.ts";
+import type { ApplicationConfig, RouteConfig, ServiceConfig } from "./config.ts";
+import { readDocument } from "./document.ts";
+import { application } from "./keys.ts";
+import type { Place } from "./node.ts";
+import type { FileProblem } from "./problem.ts";
+import { keyOfFlag } from "./translate.ts";
+
+/** Names that are looked for, in this order. */
+export const FILE_NAMES = ["headrace.yaml", "headrace.yml"] as const;
+
+export type LoadedFile =
+  | { readonly ok: true; readonly application: ApplicationConfig; readonly notices: readonly FileProblem[] }
+  | { readonly ok: false; readonly file: string; readonly problems: readonly FileProblem[] };
+
+/**
+ * Reads the file that is named, or the one in the working directory.
+ * @param named path as the user gave it; empty to look for one
+ */
+export function loadFile(named: string, env: Environment, facts: Facts): LoadedFile {
+  const file = absolute(
+    named === "" ? (FILE_NAMES.find((name) => existsSync(join(facts.cwd, name))) ?? FILE_NAMES[0]) : named,
+    facts.cwd,
+  );
+  let source: string;
+  try {
+    source = readFileSync(file, "utf8");
+  } catch (error) {
+    const why = systemCode(error) === "ENOENT" ? "does not exist" : `cannot be read (${messageOf(error)})`;
+    const instead = "Name one with -f, or write one: headrace init makes a first one.";
+    return failed(file, [
+      {
+        code: "file_unreadable",
+        subject: "",
+        path: "",
+        place: TOP,
+        message: `The file ${file} ${why}.`,
+        instead,
+      },
+    ]);
+  }
+  return readFile(source, file, env, facts);
+}
+
+const EVERYTHING: RouteConfig = { host: "", path: "/", methods: [], headers: [], strip: false, rewrite: "" };
+
+const TOP: Place = { line: 1, column: 1 };
+
+/** From the text of a file to the application. `file` is absolute: paths in the text begin at its folder. */
+export function readFile(source: string, file: string, env: Environment, facts: Facts): LoadedFile {
+  const document = readDocument(source);
+  if (!document.ok) return failed(file, document.problems);
+  const checked = check(document.root, application, env);
+  const problems = [...checked.problems];
+  if (checked.read?.kind !== "map") return failed(file, problems);
+  const drafted = draft(checked.read);
+  problems.push(...drafted.problems, ...routeClashes(drafted.services));
+  const services: ServiceConfig[] = [];
+  const notices: FileProblem[] = [];
+  const where = new Places(checked.read);
+  for (const service of drafted.services) {
+    const loaded = loadService(service, dirname(file), facts);
+    problems.push(...where.all(loaded.problems, service));
+    notices.push(...where.all(loaded.notices, service));
+    if (loaded.config !== null) services.push(loaded.config);
+  }
+  if (problems.length > 0) return failed(file, unique(problems));
+  // Alone, a service is what requests are for.
+  const [only] = services;
+  if (only !== undefined && services.length === 1 && only.routes.length === 0) {
+    services[0] = { ...only, routes: [EVERYTHING] };
+  }
+  const name = drafted.name || dnsLabel(basename(dirname(file))) || "app";
+  return {
+    ok: true,
+    application: Object.freeze({ name, file, services, redirects: drafted.redirects }),
+    notices: unique(notices),
+  };
+}
+
+function loadService(
+  service: ServiceDraft,
+  folder: string,
+  facts: Facts,
+): {
+  readonly config: ServiceConfig | null;
+  readonly problems: readonly Problem[];
+  readonly notices: readonly Problem[];
+} {
+  const parsed = withPython(service.parsed, folder);
+  // Said already, when the keys were checked.
+  if (parsed.positionals.length === 0) return { config: null, problems: [], notices: [] };
+  const loaded = loadParsed(parsed, {}, { ...facts, cwd: folder }, "up");
+  if (loaded.kind === "help") return { config: null, problems: [], notices: [] };
+  if (loaded.kind === "problems") return { config: null, problems: loaded.problems, notices: loaded.notices };
+  const { name, routes, secrets } = service;
+  return { config: { name, run: loaded.config, routes, secrets }, problems: [], notices: loaded.notices };
+}
+
+/** A folder of a virtual environment stands for its interpreter; without a word, the service's own one comes before the active one. */
+function withPython(parsed: ParsedRun, folder: string): ParsedRun {
+  const given = parsed.values.python;
+  const dir = absolute(parsed.values.appDir, folder);
+  const app = parsed.positionals[0] ?? "";
+  const beside = isFileApp(app) ? dirname(absolute(appPlace(app), folder)) : dir;
+  const own = [beside, dir].flatMap((place) => [join(place, ".venv"), join(place, "venv")]);
+  const python =
+    given === ""
+      ? (own.map((venv) => join(venv, "bin", "python")).find((path) => existsSync(path)) ?? "")
+      : interpreterIn(given, folder);
+  return { ...parsed, values: { ...parsed.values, python } };
+}
+
+function interpreterIn(given: string, folder: string): string {
+  if (!given.includes("/")) return given;
+  const path = absolute(given, folder);
+  const inside = join(path, "bin", "python");
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && existsSync(inside)
+    ? inside
+    : path;
+}
+
+/** Problems that speak of flags become problems that speak of keys, at their places. */
+class Places {
+  readonly #places = new Map<string, Place>();
+
+  constructor(root: Read) {
+    this.#note(root);
+  }
+
+  #note(read: Read): void {
+    this.#places.set(read.path, read.place);
+    if (read.kind === "list") for (const item of read.items) this.#note(item);
+    if (read.kind === "map") for (const each of read.keys.values()) this.#note(each);
+  }
+
+  *all(problems: readonly Problem[], service: ServiceDraft): Generator<FileProblem> {
+    for (const problem of problems) {
+      const app = service.read.keys.get("app") ?? service.read.keys.get("function");
+      const path =
+        problem.subject !== "" && this.#places.has(problem.subject)
+          ? problem.subject
+          : (app?.path ?? service.read.path);
+      yield {
+        code: problem.code,
+        subject: path,
+        path,
+        place: this.#places.get(path) ?? TOP,
+        message: keyOfFlag(problem.message),
+        instead: keyOfFlag(problem.instead),
+      };
+    }
+  }
+}
+
+function failed(file: string, problems: readonly FileProblem[]): LoadedFile {
+  const sorted = [...problems].sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
+  return { ok: false, file, problems: sorted };
+}
+
+/** What all services share is wrong once, not once a service. */
+function unique(problems: readonly FileProblem[]): FileProblem[] {
+  const seen = new Set<string>();
+  return problems.filter(({ path, message }) => {
+    const key = `${path} ${message}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
