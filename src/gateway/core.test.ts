@@ -3,10 +3,15 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FakeClient, FakeInstance, requestHead, testSettings } from "../../test/helpers/gateway.ts";
+import {
+  acceptFor,
+  FakeClient,
+  FakeInstance,
+  requestHead,
+  testSettings,
+} from "../../test/helpers/gateway.ts";
 import { Core } from "./core.ts";
 import { createMeterFile, Meter, MeterReader } from "./meter.ts";
-import { createPipeline } from "./pipeline.ts";
 import type { AdmissionSettings } from "./settings.ts";
 import { SlotTable } from "./table.ts";
 
@@ -46,7 +51,7 @@ function gateway(admission: Partial<AdmissionSettings> = {}) {
       access: null,
     },
   });
-  const accept = createPipeline(core);
+  const accept = acceptFor(core);
   const send = (target = "/") => new FakeClient(accept, requestHead({ target: Buffer.from(target) }));
   return { core, send };
 }
@@ -102,7 +107,7 @@ test("refused requests are told of too: starts may have failed for a reason that
   expect(meter.demand()).toMatchObject({ arrived: 2, refused: 2, finished: 0 });
 });
 
-const gatewayOf = (core: Core) => () => new FakeClient(createPipeline(core), requestHead({}));
+const gatewayOf = (core: Core) => () => new FakeClient(acceptFor(core), requestHead({}));
 
 test("the demand is what came, and how long slots were held", async () => {
   const { core, send } = gateway();

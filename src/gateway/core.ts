@@ -1,4 +1,4 @@
-/** What all requests of a gateway process share: the line, the instances, the deadlines, the counters. */
+/** What all requests of a gateway process for one revision share: the line, the instances, the deadlines, the counters. */
 
 import { systemClock } from "../base/clock.ts";
 import type { AccessRecord } from "../model/access.ts";
@@ -10,7 +10,7 @@ import { DeadlineList } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Meter } from "./meter.ts";
 import { accessRecord } from "./record.ts";
-import type { GatewaySettings } from "./settings.ts";
+import type { ServiceSettings } from "./settings.ts";
 import type { SlotTable } from "./table.ts";
 import type { Upstream } from "./upstream.ts";
 import { Upstreams } from "./upstreams.ts";
@@ -30,7 +30,7 @@ export interface GatewayPorts {
 }
 
 export interface CoreOptions {
-  readonly settings: GatewaySettings;
+  readonly settings: ServiceSettings;
   readonly table: SlotTable;
   readonly meter: Meter;
   readonly ports: GatewayPorts;
@@ -43,7 +43,7 @@ export interface CoreOptions {
 const MAX_RETRIES = 3;
 
 export class Core {
-  readonly settings: GatewaySettings;
+  readonly settings: ServiceSettings;
   readonly meter: Meter;
   readonly ports: GatewayPorts;
   readonly line: Line;
@@ -103,7 +103,7 @@ export class Core {
   admit(exchange: Exchange): void {
     this.meter.move("headrace_requests_in_gateway", 1);
     this.#deadlines?.enter(exchange, exchange.arrivedAt);
-    if (this.#isHealth(exchange.head.target) && this.#startExempt(exchange)) return;
+    if (this.#isHealth(exchange.target) && this.#startExempt(exchange)) return;
     if (!this.line.busy) {
       const upstream = this.upstreams.take();
       if (upstream !== null) {

@@ -1,5 +1,10 @@
 /** Every refusal and failure that the pipeline answers with. Clients read the code in the body and in the `headrace-reason` header. */
 export const GATEWAY_ERRORS = {
+  HR_NO_ROUTE: {
+    status: 404,
+    whose: "user",
+    text: "No service has a route for the request's host, path, method and headers.",
+  },
   HR_LINE_FULL: {
     status: 429,
     whose: "system",

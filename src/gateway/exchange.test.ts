@@ -2,14 +2,19 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FakeClient, FakeInstance, requestHead, testSettings } from "../../test/helpers/gateway.ts";
+import {
+  acceptFor,
+  FakeClient,
+  FakeInstance,
+  requestHead,
+  testSettings,
+} from "../../test/helpers/gateway.ts";
 import type { AccessRecord } from "../model/access.ts";
 import { joinPairs, splitPairs } from "../protocol/fields.ts";
 import { Flag, Reset, Type } from "../protocol/frame.ts";
 import type { RequestHead } from "./client.ts";
 import { Core } from "./core.ts";
 import { createMeterFile, Meter, MeterReader } from "./meter.ts";
-import { createPipeline } from "./pipeline.ts";
 import type { AdmissionSettings } from "./settings.ts";
 import { SlotTable } from "./table.ts";
 
@@ -63,7 +68,7 @@ async function gateway(
     instances.push(new FakeInstance(`i-${i}`, join(dir, `i-${i}.sock`), row));
   }
   await core.upstreams.publish(instances.map(({ id, row, path }) => ({ id, row, socket: path })));
-  const accept = createPipeline(core);
+  const accept = acceptFor(core, trustedProxies);
   return { core, send: (head = {}) => new FakeClient(accept, requestHead(head)) };
 }
 

@@ -48,6 +48,8 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   readonly client: ClientSide;
   /** Header pairs for the app, after the pipeline's additions. */
   fields: Uint8Array;
+  /** The target as the app sees it: the client's, or what its route made of it. */
+  target: Uint8Array;
   /** The client as the app sees it: the socket's peer, or what a trusted proxy said. */
   peers: Peers;
   requestId = "";
@@ -96,6 +98,7 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     this.head = head;
     this.client = client;
     this.fields = head.fields;
+    this.target = head.target;
     this.peers = client.peers;
     this.arrivedAt = performance.now();
     this.#bodyEnded = head.bodyLength === 0;
@@ -121,7 +124,7 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     this.#stream = upstream.open(this, {
       flags,
       method: head.method,
-      target: head.target,
+      target: this.target,
       peers: `${clientHost} ${clientHost === "" ? "" : clientPort} ${serverHost} ${serverHost === "" ? "" : serverPort}`,
       requestId: this.requestId,
       timeout: this.dueIn === null ? "" : String(Math.max(1, Math.round(this.dueAt - now))),

@@ -1,6 +1,6 @@
 /** Why listening failed, in words that say what to do. */
 import { lstatSync, unlinkSync } from "node:fs";
-import type { GatewaySettings } from "./settings.ts";
+import type { FrontSettings } from "./settings.ts";
 
 /** Stable codes of {@link ListenError}. */
 export const LISTEN_ERRORS = {
@@ -37,14 +37,14 @@ const BY_ERRNO: Readonly<Record<string, ListenErrorCode>> = {
 };
 
 /** Turns what the runtime threw into a {@link ListenError}. */
-export function toListenError(error: unknown, settings: GatewaySettings): ListenError {
+export function toListenError(error: unknown, settings: FrontSettings): ListenError {
   const { code = "", message = String(error) } = error as { code?: string; message?: string };
   const where = settings.uds !== "" ? settings.uds : `${settings.host}:${settings.port}`;
   const known = BY_ERRNO[code] ?? guess(code, message, settings);
   return new ListenError(known, `${where}: ${LISTEN_ERRORS[known]} (${message.trim()})`, { cause: error });
 }
 
-function guess(code: string, message: string, settings: GatewaySettings): ListenErrorCode {
+function guess(code: string, message: string, settings: FrontSettings): ListenErrorCode {
   if (/SSL|PEM|X509|key|cert/i.test(`${code} ${message}`) && settings.tlsCert !== "")
     return "HR_LISTEN_CERTIFICATE";
   // A host name that does not resolve has no code.

@@ -8,7 +8,7 @@ import { Connection } from "./http1/connection.ts";
 import { type Shared, shareHttp1 } from "./http1/shared.ts";
 import { attachHttp2, type Http2Options } from "./http2/front.ts";
 import { removeStaleSocket, toListenError } from "./listen-error.ts";
-import type { GatewaySettings } from "./settings.ts";
+import type { FrontSettings } from "./settings.ts";
 import type { EVENTS } from "./signals.ts";
 import { type LocalEnd, SocketTransport } from "./socket-transport.ts";
 import { Ticker, tickInterval } from "./ticker.ts";
@@ -16,7 +16,7 @@ import type { Transport } from "./transport.ts";
 
 /** Everything a listener is told at its start. */
 export interface ListenerOptions {
-  readonly settings: GatewaySettings;
+  readonly settings: FrontSettings;
   readonly accept: Accept;
   /** A request was refused before the pipeline saw it. */
   readonly refused: (refusal: Refusal) => void;
@@ -270,7 +270,7 @@ export class Listener {
   }
 }
 
-function tlsOf({ tlsCert, tlsKey, http2 }: GatewaySettings): { tls?: Bun.TLSOptions } {
+function tlsOf({ tlsCert, tlsKey, http2 }: FrontSettings): { tls?: Bun.TLSOptions } {
   return tlsCert === ""
     ? {}
     : { tls: { cert: tlsCert, key: tlsKey, ALPNProtocols: http2 ? ALPN_H2 : ALPN_H1 } };

@@ -1,8 +1,10 @@
 /**
  * A request's ladder, top to bottom (docs/lifecycle.md draws it with the error exit of every rung):
  *
- *   identify → admit → place → forward → record
+ *   route → split → identify → admit → place → forward → record
  *
+ * - route (route/router.ts): which service, by host, path, method and headers
+ * - split (route/split.ts): which of its revisions
  * - identify (identify.ts): request id, trace context, the client behind trusted proxies
  * - admit (core.ts, admission/): a slot, or a place in the line, or a refusal
  * - place (upstreams.ts, balance/): which instance
@@ -10,19 +12,47 @@
  * - record (record.ts, meter.ts): metrics and access log, once, whatever the outcome
  */
 
-import type { Accept } from "./client.ts";
-import type { Core } from "./core.ts";
+import type { Accept, ClientSide, RequestHead } from "./client.ts";
 import { Exchange } from "./exchange.ts";
-import { identify, RequestIds } from "./identify.ts";
+import { type IdentifyOptions, identify, RequestIds } from "./identify.ts";
+import { Answer, type AnswerPorts, redirect, refuse } from "./route/answer.ts";
+import type { Destination, Entrance } from "./route/entrance.ts";
+import { locationOf, rewrittenTarget } from "./route/rewrite.ts";
 import { TrustedProxies } from "./trusted.ts";
 
+export interface PipelineOptions extends AnswerPorts {
+  readonly entrance: Pick<Entrance, "find">;
+  readonly trustedProxies: readonly string[];
+}
+
 /** The entrance for fronts. */
-export function createPipeline(core: Core): Accept {
-  const options = { ids: new RequestIds(), trusted: new TrustedProxies(core.settings.trustedProxies) };
+export function createPipeline(options: PipelineOptions): Accept {
+  const { entrance } = options;
+  const identity: IdentifyOptions = {
+    ids: new RequestIds(),
+    trusted: new TrustedProxies(options.trustedProxies),
+  };
   return (head, client) => {
+    const destination = entrance.find(head);
+    if (destination?.kind !== "service")
+      return answer({ head, client, requestId: identity.ids.next() }, destination, options);
+    const core = destination.split.next();
     const exchange = new Exchange(core, head, client);
-    identify(exchange, options);
+    if (destination.rewrite !== null) exchange.target = rewrittenTarget(head, destination.rewrite);
+    identify(exchange, identity);
     core.admit(exchange);
     return exchange;
   };
+}
+
+function answer(
+  request: { readonly head: RequestHead; readonly client: ClientSide; readonly requestId: string },
+  destination: Exclude<Destination, { kind: "service" }> | undefined,
+  ports: AnswerPorts,
+): Answer {
+  const reply =
+    destination === undefined
+      ? refuse("HR_NO_ROUTE", request.requestId)
+      : redirect(destination.redirect.status, locationOf(request.head, destination.redirect));
+  return new Answer(ports, request, reply).send();
 }

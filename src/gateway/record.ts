@@ -1,7 +1,7 @@
 /** The access log's view of a request. */
 
 import type { AccessRecord } from "../model/access.ts";
-import type { Refusal, RequestHead } from "./client.ts";
+import type { Peers, Refusal, RequestHead } from "./client.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Meter } from "./meter.ts";
 
@@ -29,6 +29,31 @@ export function accessRecord(exchange: Exchange, now: number): AccessRecord {
     queueMs: (exchange.placedAt > 0 ? exchange.placedAt : now) - exchange.arrivedAt,
     instance: exchange.instance,
     reason: exchange.reason,
+  };
+}
+
+/** The access log's view of a request that no service was asked for. */
+export function refusalRecord(
+  head: RequestHead,
+  peers: Peers,
+  outcome: { readonly status: number; readonly reason: string; readonly arrivedAt: number },
+): AccessRecord {
+  const { status, reason, arrivedAt } = outcome;
+  return {
+    time: performance.timeOrigin + arrivedAt,
+    requestId: "",
+    traceparent: "",
+    method: head.method,
+    target: printable(head.target),
+    version: VERSIONS[head.version],
+    clientHost: peers.clientHost,
+    clientPort: peers.clientPort,
+    status,
+    responseBytes: 0,
+    durationMs: performance.now() - arrivedAt,
+    queueMs: 0,
+    instance: "",
+    reason,
   };
 }
 

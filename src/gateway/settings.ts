@@ -1,5 +1,13 @@
-/** What a gateway process is told at its start: plain values, durations in milliseconds, sizes in bytes. 0 switches a limit off. */
-export interface GatewaySettings {
+import type { Route } from "./route/router.ts";
+
+/**
+ * What a gateway process is told at its start: plain values, durations in milliseconds, sizes in bytes. 0 switches a limit off.
+ * The first part is about clients and all services share it, the second is about one revision of one service.
+ */
+export type GatewaySettings = FrontSettings & ServiceSettings;
+
+/** How clients are spoken to. */
+export interface FrontSettings {
   readonly host: string;
   readonly port: number;
   /** Unix socket to listen on instead of host and port; empty for none. */
@@ -11,15 +19,39 @@ export interface GatewaySettings {
   readonly http2: boolean;
   readonly http: HttpLimits;
   readonly websocket: WebSocketSettings;
-  readonly admission: AdmissionSettings;
   /** Addresses and networks (CIDR) whose forwarding headers are believed; "*" for all, "unix" for Unix sockets. */
   readonly trustedProxies: readonly string[];
+  readonly accessLog: "off" | "text" | "json";
+}
+
+/** How requests for one revision are admitted and placed. */
+export interface ServiceSettings {
+  readonly admission: AdmissionSettings;
   /** Window that each side of the worker protocol grants at first, in bytes. */
   readonly window: number;
-  /** Host of the service in metrics and logs. */
+  /** In logs and metrics. */
   readonly service: string;
   readonly revision: string;
-  readonly accessLog: "off" | "text" | "json";
+}
+
+/** Which requests are for which service: the whole of it, exchanged as one. */
+export interface Routing {
+  readonly services: readonly ServiceRouting[];
+  readonly redirects: readonly RedirectRoute[];
+}
+
+export interface ServiceRouting {
+  readonly service: string;
+  readonly routes: readonly (Route & { readonly strip: boolean; readonly rewrite: string })[];
+  /** Revisions that the gateways know, at least one with a weight. */
+  readonly split: readonly { readonly revision: string; readonly weight: number }[];
+}
+
+export interface RedirectRoute {
+  readonly host: string;
+  readonly path: string;
+  readonly to: string;
+  readonly status: number;
 }
 
 /** Limits of the HTTP fronts, with the status each is answered with. */

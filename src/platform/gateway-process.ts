@@ -5,11 +5,14 @@ import { Listener } from "../gateway/listener.ts";
 import { Meter } from "../gateway/meter.ts";
 import { createPipeline } from "../gateway/pipeline.ts";
 import { recordRefusal } from "../gateway/record.ts";
+import { Entrance } from "../gateway/route/entrance.ts";
+import type { Routing } from "../gateway/settings.ts";
 import { SlotTable } from "../gateway/table.ts";
+import type { Address } from "../gateway/upstream.ts";
 import type { LogRecord } from "../model/log.ts";
 import { type AccessLog, openAccessLog } from "./access-log.ts";
 import { Doorbell } from "./doorbell.ts";
-import type { FromGateway, ToGateway } from "./messages.ts";
+import type { FromGateway, RevisionStart, ToGateway } from "./messages.ts";
 
 /** For the last lines of the access log, when its reader is slow. */
 const LAST_LINES_MS = 500;
@@ -35,46 +38,41 @@ function send(message: FromGateway): void {
   process.send?.(message);
 }
 
+/** A revision, as this process has it. */
+interface Revision {
+  readonly core: Core;
+  readonly table: SlotTable;
+}
+
 class Gateway {
-  readonly #core: Core;
+  readonly #start: Start;
+  readonly #revisions = new Map<string, Revision>();
+  readonly #entrance = new Entrance();
+  readonly #meter: Meter;
   readonly #bell: Doorbell;
   readonly #access: AccessLog | null;
   #listener: Listener | undefined;
 
   constructor(start: Start) {
-    const { settings, column } = start;
-    const table = SlotTable.open(start.table);
-    const meter = new Meter(start.meter, column);
-    this.#access = openAccessLog(settings);
-    this.#bell = new Doorbell(start.runDir, table, column, () => this.#core.serve());
-    this.#core = new Core({
-      settings,
-      table,
-      meter,
-      column,
-      gateway: start.gateway,
-      ports: {
-        call: (other) => this.#bell.call(other),
-        waits: (since) => send({ type: "waits", since }),
-        stuck: (instance, requestId) => send({ type: "stuck", instance, requestId }),
-        instanceLost: (instance, protocolError) => {
-          meter.add("headrace_instance_connections_lost_total", 1);
-          send({ type: "instance-lost", instance, protocolError });
-        },
-        access: this.#access?.write ?? null,
-      },
-    });
-    this.#core.failing = start.failing;
-    void this.#start(start, meter);
+    this.#start = start;
+    this.#meter = new Meter(start.meter, start.column);
+    this.#access = openAccessLog(start.front);
+    this.#bell = new Doorbell(start.runDir, start.column, () => this.#called());
+    void this.#listen();
   }
 
-  async #start(start: Start, meter: Meter): Promise<void> {
-    const core = this.#core;
+  async #listen(): Promise<void> {
+    const { front, revisions, routing } = this.#start;
+    const meter = this.#meter;
+    const access = this.#access?.writer(null) ?? null;
+    const entrance = this.#entrance;
+    const connected = revisions.map((revision) => this.#add(revision));
+    this.#route(routing);
     try {
       this.#listener = await Listener.start({
-        settings: start.settings,
-        accept: createPipeline(core),
-        refused: (refusal) => recordRefusal(refusal, meter, core.ports.access),
+        settings: front,
+        accept: createPipeline({ entrance, meter, access, trustedProxies: front.trustedProxies }),
+        refused: (refusal) => recordRefusal(refusal, meter, access),
         opened: () => {
           meter.add("headrace_client_connections_accepted_total", 1);
           meter.move("headrace_client_connections", 1);
@@ -87,25 +85,68 @@ class Gateway {
       send({ type: "failed", code: code ?? "", message: message ?? String(error) });
       return;
     }
-    await core.upstreams.publish(start.routes);
+    await Promise.all(connected);
     send({ type: "ready", port: this.#listener.port });
+  }
+
+  /** Resolves once it is connected to the instances that are there. */
+  #add(start: RevisionStart): Promise<void> {
+    const { column, gateway } = this.#start;
+    const { service, revision } = start.settings;
+    const table = SlotTable.open(start.table);
+    const meter = start.meter === this.#start.meter ? this.#meter : new Meter(start.meter, column);
+    const core = new Core({
+      settings: start.settings,
+      table,
+      meter,
+      column,
+      gateway,
+      ports: {
+        call: (other) => this.#bell.call(table, other),
+        waits: (since) => send({ type: "waits", revision, since }),
+        stuck: (instance, requestId) => send({ type: "stuck", revision, instance, requestId }),
+        instanceLost: (instance, protocolError) => {
+          meter.add("headrace_instance_connections_lost_total", 1);
+          send({ type: "instance-lost", revision, instance, protocolError });
+        },
+        access: this.#access?.writer({ service, revision }) ?? null,
+      },
+    });
+    core.failing = start.failing;
+    this.#revisions.set(revision, { core, table });
+    return core.upstreams.publish(start.routes);
+  }
+
+  #route(routing: Routing): void {
+    const cores = new Map([...this.#revisions].map(([revision, { core }]) => [revision, core]));
+    this.#entrance.set(routing, cores);
   }
 
   tell(message: Exclude<ToGateway, Start>): void {
     switch (message.type) {
+      case "revision":
+        void this.#add(message.revision).then(() => acknowledge(message.seq));
+        return;
+      case "forget":
+        void this.#forget(message.revision).then(() => acknowledge(message.seq));
+        return;
+      case "routing":
+        this.#route(message.routing);
+        acknowledge(message.seq);
+        return;
       case "routes":
-        void this.#core.upstreams
-          .publish(message.routes)
-          .then(() => send({ type: "routes-ack", seq: message.seq }));
+        void this.#publish(message.revision, message.routes).then(() => acknowledge(message.seq));
         return;
-      case "failing":
-        this.#core.failing = message.failing;
+      case "failing": {
+        const known = this.#revisions.get(message.revision);
+        if (known !== undefined) known.core.failing = message.failing;
         return;
+      }
       case "released":
-        this.#core.upstreams.released(message.instance);
+        this.#revisions.get(message.revision)?.core.upstreams.released(message.instance);
         return;
       case "look":
-        this.#core.serve();
+        this.#look();
         return;
       case "drain":
         void this.#drain();
@@ -115,9 +156,31 @@ class Gateway {
     }
   }
 
+  async #publish(revision: string, routes: readonly Address[]): Promise<void> {
+    await this.#revisions.get(revision)?.core.upstreams.publish(routes);
+  }
+
+  async #forget(revision: string): Promise<void> {
+    await this.#publish(revision, []);
+    this.#revisions.delete(revision);
+  }
+
+  #called(): void {
+    for (const { core, table } of this.#revisions.values()) {
+      table.answer(this.#start.column);
+      core.serve();
+    }
+  }
+
+  #look(): void {
+    for (const { core } of this.#revisions.values()) core.serve();
+  }
+
   async #drain(): Promise<void> {
     const drained = this.#listener?.drain();
-    for (const exchange of [...this.#core.webSockets]) exchange.goAway();
+    for (const { core } of this.#revisions.values()) {
+      for (const exchange of [...core.webSockets]) exchange.goAway();
+    }
     await drained;
     send({ type: "drained" });
   }
@@ -128,4 +191,8 @@ class Gateway {
     await this.#access?.close(LAST_LINES_MS);
     process.exit(0);
   }
+}
+
+function acknowledge(seq: number): void {
+  send({ type: "ack", seq });
 }

@@ -1,7 +1,7 @@
-/** Pure: from the run's config to what gateways and the pool are told. */
+/** Pure: from the config of a run to what gateways are told. */
 
 import type { RunConfig } from "../config/run-config.ts";
-import type { GatewaySettings } from "../gateway/settings.ts";
+import type { FrontSettings, Routing, ServiceSettings } from "../gateway/settings.ts";
 
 /** Credit of one stream in each direction, bytes: enough for a fast stream between two processes, little enough for many. */
 export const WINDOW = 256 * 1024;
@@ -9,10 +9,11 @@ export const WINDOW = 256 * 1024;
 const HTTP2_STREAMS = 128;
 const DISCARD_BYTES = 256 * 1024;
 
-export function gatewaySettings(config: RunConfig, port: number, revision: string): GatewaySettings {
+/** How clients are spoken to. */
+export function frontSettings(config: RunConfig): FrontSettings {
   return {
     host: config.host,
-    port,
+    port: config.port,
     uds: config.uds,
     reusePort: config.gateways > 1,
     tlsCert: config.tlsCert,
@@ -36,6 +37,14 @@ export function gatewaySettings(config: RunConfig, port: number, revision: strin
       pingTimeoutMs: config.wsPingTimeoutMs,
       deflate: config.wsDeflate,
     },
+    trustedProxies: config.trustedProxies,
+    accessLog: config.accessLog,
+  };
+}
+
+/** How requests for the service are admitted and placed. */
+export function serviceSettings(config: RunConfig, revision: string): ServiceSettings {
+  return {
     admission: {
       slots: config.concurrency,
       lineDepth: config.lineDepth,
@@ -45,10 +54,14 @@ export function gatewaySettings(config: RunConfig, port: number, revision: strin
       healthPaths: config.healthPaths,
       scaled: config.scaling !== null,
     },
-    trustedProxies: config.trustedProxies,
     window: WINDOW,
     service: config.service,
     revision,
-    accessLog: config.accessLog,
   };
+}
+
+/** Everything goes to one revision of one service. */
+export function soleRouting(service: string, revision: string): Routing {
+  const everything = { host: "", path: "/", methods: [], headers: [], strip: false, rewrite: "" };
+  return { services: [{ service, routes: [everything], split: [{ revision, weight: 1 }] }], redirects: [] };
 }

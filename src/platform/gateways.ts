@@ -11,17 +11,19 @@
 
 import { backoffMs } from "../base/backoff.ts";
 import { Exit, HeadraceError } from "../base/errors.ts";
-import type { GatewaySettings } from "../gateway/settings.ts";
+import type { FrontSettings, Routing, ServiceSettings } from "../gateway/settings.ts";
 import type { SlotTable } from "../gateway/table.ts";
 import type { Address } from "../gateway/upstream.ts";
 import type { LogRecord } from "../model/log.ts";
-import type { FromGateway, ToGateway } from "./messages.ts";
+import type { FromGateway, RevisionStart, ToGateway } from "./messages.ts";
 
 export interface GatewaysOptions {
   readonly count: number;
-  readonly settings: GatewaySettings;
+  /** Columns of every shared table. */
+  readonly columns: number;
+  readonly front: FrontSettings;
   readonly logLevel: "debug" | "info" | "warn" | "error";
-  readonly table: SlotTable;
+  /** Counters of what belongs to no service. */
   readonly meterPath: string;
   readonly runDir: string;
   /** Starts a gateway process that speaks messages.ts on its channel. */
@@ -29,11 +31,22 @@ export interface GatewaysOptions {
   readonly ports: GatewaysPorts;
 }
 
-export interface GatewaysPorts {
+/** What the gateways have to know of a revision, and whom they tell what happens there. */
+export interface GatewayRevision {
+  readonly settings: ServiceSettings;
+  readonly table: SlotTable;
+  readonly meterPath: string;
+  readonly ports: RevisionPorts;
+}
+
+export interface RevisionPorts {
   /** Requests wait or were refused in one of them, the first since (Unix milliseconds). */
   waits(since: number): void;
   stuck(instance: string, requestId: string): void;
   instanceLost(instance: string, protocolError: string): void;
+}
+
+export interface GatewaysPorts {
   log(record: LogRecord): void;
   /** One died unasked and is replaced after the delay. */
   died(gateway: number, pid: number, status: string, delayMs: number): void;
@@ -60,6 +73,12 @@ interface Gateway {
   state: State;
 }
 
+/** A revision with what is published of it. */
+interface Known extends GatewayRevision {
+  routes: readonly Address[];
+  failing: boolean;
+}
+
 const REPLACE = { firstMs: 50, maxMs: 10_000, factor: 3, jitter: 0.2 };
 /** A gateway that lived this long was a good one: its death begins a new count. */
 const HEALTHY_MS = 30_000;
@@ -70,8 +89,8 @@ export class Gateways {
   /** Columns of gateways that are gone, in which slots may still be held, by gateway id. */
   readonly #lostColumns = new Map<number, number>();
   readonly #acks = new Map<number, { missing: Set<number>; done: () => void }>();
-  #routes: readonly Address[] = [];
-  #failing = false;
+  readonly #revisions = new Map<string, Known>();
+  #routing: Routing = { services: [], redirects: [] };
   #stopping = false;
   #nextId = 1;
   #seq = 0;
@@ -80,7 +99,7 @@ export class Gateways {
 
   constructor(options: GatewaysOptions) {
     this.#options = options;
-    this.#port = options.settings.port;
+    this.#port = options.front.port;
   }
 
   /** Starts all of them. Resolves with the port once each listens. Throws HeadraceError when the address cannot be had. */
@@ -98,38 +117,71 @@ export class Gateways {
     });
   }
 
-  /** Tells all gateways which instances there are. Resolves once every one that lives has taken it over. */
-  publish(routes: readonly Address[]): Promise<void> {
-    this.#routes = routes;
+  /** Tells all gateways of a revision. Resolves once every one that lives knows it; requests go there when the routing says so. */
+  add(revision: GatewayRevision): Promise<void> {
+    const known: Known = { ...revision, routes: [], failing: false };
+    this.#revisions.set(revision.settings.revision, known);
+    return this.#tellAll((seq) => ({ type: "revision", seq, revision: startOf(known) }));
+  }
+
+  /** A revision to which nothing is routed is gone. */
+  async forget(revision: string): Promise<void> {
+    if (!this.#revisions.has(revision)) return;
+    await this.#tellAll((seq) => ({ type: "forget", seq, revision }));
+    this.#revisions.delete(revision);
+  }
+
+  /** Exchanges the routing. Resolves once no gateway that lives goes by the old one. */
+  route(routing: Routing): Promise<void> {
+    this.#routing = routing;
+    return this.#tellAll((seq) => ({ type: "routing", seq, routing }));
+  }
+
+  /** Tells all gateways which instances a revision has. Resolves once every one that lives has taken it over. */
+  publish(revision: string, routes: readonly Address[]): Promise<void> {
+    const known = this.#revisions.get(revision);
+    if (known === undefined) return Promise.resolve();
+    known.routes = routes;
+    return this.#tellAll((seq) => ({ type: "routes", seq, revision, routes }));
+  }
+
+  #tellAll(message: (seq: number) => ToGateway): Promise<void> {
     const seq = ++this.#seq;
     const { promise, resolve } = Promise.withResolvers<void>();
     const missing = new Set<number>();
     for (const gateway of this.#gateways.values()) {
       if (gateway.state === "gone") continue;
       missing.add(gateway.id);
-      this.#send(gateway, { type: "routes", seq, routes });
+      this.#send(gateway, message(seq));
     }
     if (missing.size === 0) resolve();
     else this.#acks.set(seq, { missing, done: resolve });
     return promise;
   }
 
-  setFailing(failing: boolean): void {
-    if (failing === this.#failing) return;
-    this.#failing = failing;
-    for (const gateway of this.#gateways.values()) this.#send(gateway, { type: "failing", failing });
+  setFailing(revision: string, failing: boolean): void {
+    const known = this.#revisions.get(revision);
+    if (known === undefined || failing === known.failing) return;
+    known.failing = failing;
+    for (const gateway of this.#gateways.values())
+      this.#send(gateway, { type: "failing", revision, failing });
   }
 
   /** An instance on `row` says that nothing runs any more of what came from a connection of `id` that has ended. */
-  released(instance: string, row: number, id: number): void {
+  released(
+    revision: string,
+    instance: string,
+    place: { readonly row: number; readonly gateway: number },
+  ): void {
+    const { row, gateway: id } = place;
     const living = this.#gateways.get(id);
     if (living !== undefined) {
-      this.#send(living, { type: "released", instance });
+      this.#send(living, { type: "released", revision, instance });
       return;
     }
     const column = this.#lostColumns.get(id);
     if (column === undefined) return;
-    this.#options.table.reclaim(row, column);
+    this.#revisions.get(revision)?.table.reclaim(row, column);
     this.#callAll();
   }
 
@@ -161,7 +213,7 @@ export class Gateways {
   #launch(): Gateway {
     const id = this.#nextId++;
     const column = this.#freeColumn();
-    const { command, settings, table } = this.#options;
+    const { command, front } = this.#options;
     const child = Bun.spawn([...command], {
       stdio: ["ignore", "inherit", "inherit"],
       serialization: "json",
@@ -180,15 +232,14 @@ export class Gateways {
     this.#gateways.set(id, gateway);
     this.#send(gateway, {
       type: "start",
-      settings: { ...settings, port: this.#port },
+      front: { ...front, port: this.#port },
       logLevel: this.#options.logLevel,
-      table: table.path,
       meter: this.#options.meterPath,
       runDir: this.#options.runDir,
       column,
       gateway: id,
-      routes: this.#routes,
-      failing: this.#failing,
+      revisions: [...this.#revisions.values()].map(startOf),
+      routing: this.#routing,
     });
     void child.exited.then(() => this.#onExit(gateway));
     return gateway;
@@ -203,22 +254,24 @@ export class Gateways {
         gateway.state = "ready";
         gateway.listening.resolve(message.port);
         // What was published between its start and now.
-        this.#send(gateway, { type: "routes", seq: this.#seq, routes: this.#routes });
+        for (const [revision, { routes }] of this.#revisions) {
+          this.#send(gateway, { type: "routes", seq: this.#seq, revision, routes });
+        }
         return;
       case "failed":
         gateway.listening.reject(cannotListen(message.code, message.message));
         return;
-      case "routes-ack":
+      case "ack":
         this.#acknowledge(id, message.seq);
         return;
       case "waits":
-        ports.waits(message.since);
+        this.#revisions.get(message.revision)?.ports.waits(message.since);
         return;
       case "stuck":
-        ports.stuck(message.instance, message.requestId);
+        this.#revisions.get(message.revision)?.ports.stuck(message.instance, message.requestId);
         return;
       case "instance-lost":
-        ports.instanceLost(message.instance, message.protocolError);
+        this.#revisions.get(message.revision)?.ports.instanceLost(message.instance, message.protocolError);
         return;
       case "drained":
         gateway.drained.resolve();
@@ -233,7 +286,7 @@ export class Gateways {
     gateway.state = "gone";
     this.#gateways.delete(gateway.id);
     this.#lostColumns.set(gateway.id, gateway.column);
-    this.#options.table.dropWaiting(gateway.column);
+    for (const { table } of this.#revisions.values()) table.dropWaiting(gateway.column);
     for (const seq of [...this.#acks.keys()]) this.#acknowledge(gateway.id, seq);
     const { signalCode, exitCode } = gateway.process;
     gateway.listening.reject(cannotListen("", `the gateway process ended (${signalCode ?? exitCode})`));
@@ -259,13 +312,13 @@ export class Gateways {
 
   /** A column that no living gateway has and in which nothing is held. */
   #freeColumn(): number {
-    const { table } = this.#options;
+    const tables = [...this.#revisions.values()].map(({ table }) => table);
     const used = new Set([...this.#gateways.values()].map((gateway) => gateway.column));
     for (const [id, column] of this.#lostColumns) {
-      if (table.holds(column)) used.add(column);
+      if (tables.some((table) => table.holds(column))) used.add(column);
       else this.#lostColumns.delete(id);
     }
-    for (let column = 0; column < table.columns; column++) if (!used.has(column)) return column;
+    for (let column = 0; column < this.#options.columns; column++) if (!used.has(column)) return column;
     throw new Error("every column of the shared table is taken");
   }
 
@@ -291,6 +344,10 @@ export class Gateways {
       // It is dying; its exit is on the way.
     }
   }
+}
+
+function startOf({ settings, table, meterPath, routes, failing }: Known): RevisionStart {
+  return { settings, table: table.path, meter: meterPath, routes, failing };
 }
 
 function cannotListen(code: string, message: string): HeadraceError {

@@ -2,6 +2,9 @@
 
 import type { Socket, UnixSocketListener } from "bun";
 import type { Accept, ClientSide, ExchangeSide, Peers, RequestHead } from "../../src/gateway/client.ts";
+import type { Core } from "../../src/gateway/core.ts";
+import { createPipeline } from "../../src/gateway/pipeline.ts";
+import { Split } from "../../src/gateway/route/split.ts";
 import type { AdmissionSettings, GatewaySettings } from "../../src/gateway/settings.ts";
 import type { SlotTable } from "../../src/gateway/table.ts";
 import { splitPairs } from "../../src/protocol/fields.ts";
@@ -48,6 +51,13 @@ export function testSettings(
     revision: "test-1",
     accessLog: "off",
   };
+}
+
+/** The pipeline of a gateway that knows one revision, to which everything goes. */
+export function acceptFor(core: Core, trustedProxies: readonly string[] = []): Accept {
+  const split = new Split([{ to: core, weight: 1 }]);
+  const find = () => ({ kind: "service", split, rewrite: null }) as const;
+  return createPipeline({ entrance: { find }, meter: core.meter, access: core.ports.access, trustedProxies });
 }
 
 export function requestHead(head: Partial<RequestHead> = {}): RequestHead {

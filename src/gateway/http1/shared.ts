@@ -1,5 +1,5 @@
 import type { Accept, Refusal } from "../client.ts";
-import type { GatewaySettings, HttpLimits } from "../settings.ts";
+import type { FrontSettings, HttpLimits } from "../settings.ts";
 import type { Ticker } from "../ticker.ts";
 import type { Transport } from "../transport.ts";
 import type { Connection } from "./connection.ts";
@@ -23,7 +23,7 @@ export interface Http1Ports {
 
 /** What the connections of one listener share. */
 export interface Shared {
-  readonly settings: GatewaySettings;
+  readonly settings: FrontSettings;
   /** The limits of the settings, with numbers where they say "none". Durations stay as they are. */
   readonly limits: HttpLimits;
   readonly parser: HeadParser;
@@ -35,7 +35,7 @@ export interface Shared {
 const LARGEST_HEAD = 16 * 1024 * 1024;
 
 /** Makes what the connections of one listener share. */
-export function shareHttp1(settings: GatewaySettings, ports: Http1Ports): Shared {
+export function shareHttp1(settings: FrontSettings, ports: Http1Ports): Shared {
   const { http } = settings;
   const limits = {
     ...http,

@@ -1,0 +1,220 @@
+/** One running revision of a service: its shared table, its counters, its pool of instances, its autoscaler. */
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../base/clock.ts";
+import type { RunConfig } from "../config/run-config.ts";
+import { createMeterFile, MeterReader } from "../gateway/meter.ts";
+import { SlotTable } from "../gateway/table.ts";
+import {
+  findInterpreter,
+  logRecord,
+  type OutputLine,
+  Pool,
+  type PoolEvent,
+  type PoolPorts,
+} from "../instances/index.ts";
+import type { LogSink } from "../model/log.ts";
+import { serviceSettings } from "./gateway-settings.ts";
+import type { Gateways, RevisionPorts } from "./gateways.ts";
+import { appFolder, poolSpec } from "./pool-spec.ts";
+import { autoscalerSettings, Scaling } from "./scaling.ts";
+
+export interface RevisionOptions {
+  readonly config: RunConfig;
+  /** `api-3`. */
+  readonly name: string;
+  /** A folder of its own for sockets and shared memory; it is made, its parent is there. */
+  readonly runDir: string;
+  /** Columns of the shared tables: one a gateway process. */
+  readonly columns: number;
+  readonly gateways: Gateways;
+  readonly log: LogSink;
+  /** A line that the app wrote. */
+  readonly output: (line: OutputLine) => void;
+}
+
+/** An instance that leaves keeps its row until it is gone, and a reload has two generations. */
+const SPARE_ROWS = 512;
+
+export class Revision {
+  readonly name: string;
+  readonly config: RunConfig;
+  readonly table: SlotTable;
+  readonly meter: MeterReader;
+  readonly meterPath: string;
+  readonly #options: RevisionOptions;
+  readonly #rowsById = new Map<string, number>();
+  #pool: Pool | undefined;
+  #scaling: Scaling | undefined;
+  /** How long the instance took that was ready last. */
+  #startMs: number | undefined;
+
+  /** Makes the shared files. */
+  constructor(options: RevisionOptions) {
+    const { config, runDir, columns } = options;
+    this.#options = options;
+    this.name = options.name;
+    this.config = config;
+    mkdirSync(runDir, { recursive: true, mode: 0o700 });
+    const rows = SPARE_ROWS + 2 * (config.scaling?.maxInstances ?? config.instances);
+    this.table = SlotTable.create(join(runDir, "slots"), { rows, columns });
+    this.meterPath = join(runDir, "meter");
+    createMeterFile(this.meterPath, columns);
+    this.meter = new MeterReader(this.meterPath, columns);
+  }
+
+  /** @throws Error before {@link prepare} */
+  get pool(): Pool {
+    if (this.#pool === undefined) throw new Error(`${this.name} has not been prepared`);
+    return this.#pool;
+  }
+
+  /** Undefined where the number of instances is fixed, and before {@link start}. */
+  get scaling(): Scaling | undefined {
+    return this.#scaling;
+  }
+
+  /**
+   * Finds the interpreter and tells the gateways of itself: requests that are routed here wait in the line from now on.
+   * @throws HeadraceError when there is no interpreter
+   */
+  async prepare(): Promise<void> {
+    const { config, gateways, runDir } = this.#options;
+    const interpreter = await findInterpreter({
+      python: config.python === "" ? null : config.python,
+      appDir: appFolder(config),
+      cwd: config.cwd,
+      env: process.env,
+    });
+    const spec = poolSpec(config, { python: interpreter.path, runDir, revision: this.name });
+    this.#pool = new Pool(spec, this.#poolPorts());
+    await gateways.add({
+      settings: serviceSettings(config, this.name),
+      table: this.table,
+      meterPath: this.meterPath,
+      ports: this.#gatewayPorts(),
+    });
+  }
+
+  /**
+   * Starts the pool, and the autoscaler once an instance is ready. {@link prepare} comes first.
+   * @throws HeadraceError when the app does not start; {@link stop} takes down what is left
+   */
+  async start(): Promise<void> {
+    await this.pool.start();
+    this.#startScaling();
+  }
+
+  /** Once an instance is ready, so that it is known that the app starts. */
+  #startScaling(): void {
+    const { config, gateways, log } = this.#options;
+    if (config.scaling === null) return;
+    const settings = autoscalerSettings(config.scaling, config.concurrency);
+    this.#scaling = new Scaling(settings, {
+      table: this.table,
+      meter: this.meter,
+      gateways,
+      pool: this.pool,
+      log,
+    });
+    const { loop } = this.#scaling;
+    if (this.#startMs !== undefined) loop.instanceReady(this.#startMs);
+    loop.start();
+  }
+
+  /** No more instances are started or stopped for the load's sake. */
+  hold(): void {
+    this.#scaling?.loop.stop();
+  }
+
+  /** Stops the instances once their requests are done, or `drainMs` are over. */
+  async stop(drainMs: number): Promise<void> {
+    this.hold();
+    await this.#pool?.stop({ drainMs });
+  }
+
+  /** Ends the instances at once. */
+  kill(): void {
+    this.hold();
+    this.#pool?.kill();
+  }
+
+  /** Replaces an instance. False when there is none of this id. */
+  async restart(instance: string): Promise<boolean> {
+    const known = (await this.pool.report()).some((part) => part.id === instance);
+    if (known) await this.pool.recycle(instance, "asked for");
+    return known;
+  }
+
+  /** Requests that run or wait, and so keep the revision from being stopped without harm. */
+  busy(): boolean {
+    return this.table.running() + this.table.waiting() > 0;
+  }
+
+  #poolPorts(): PoolPorts {
+    const { table } = this;
+    const { gateways } = this.#options;
+    return {
+      clock: systemClock,
+      random: Math.random,
+      rows: {
+        acquire: (slots) => {
+          const row = table.openRow(slots);
+          if (row === undefined) return undefined;
+          return { row, tablePath: table.path, begunOffset: table.begunOffset(row) };
+        },
+        close: (row) => table.closeRow(row),
+        inFlight: (row) => table.inFlight(row),
+        free: (row) => {
+          table.freeRow(row);
+          for (const [id, other] of this.#rowsById) if (other === row) this.#rowsById.delete(id);
+        },
+      },
+      routes: {
+        publish: (routes) => {
+          for (const { id, row } of routes) this.#rowsById.set(id, row);
+          return gateways.publish(
+            this.name,
+            routes.map(({ id, row, socket }) => ({ id, row, socket })),
+          );
+        },
+      },
+      gatewayReleased: (instance, gateway) => {
+        const row = this.#rowsById.get(instance);
+        if (row !== undefined) gateways.released(this.name, instance, { row, gateway });
+      },
+      output: this.#options.output,
+      event: (event) => this.#onPoolEvent(event),
+    };
+  }
+
+  #onPoolEvent(event: PoolEvent): void {
+    const { gateways, log } = this.#options;
+    log(logRecord(event, Date.now()));
+    if (event.kind === "crash-loop") gateways.setFailing(this.name, true);
+    else if (event.kind === "ready") {
+      gateways.setFailing(this.name, false);
+      this.#startMs = event.startMs;
+      this.#scaling?.loop.instanceReady(event.startMs);
+    }
+  }
+
+  #gatewayPorts(): RevisionPorts {
+    const { config, log } = this.#options;
+    return {
+      waits: (since) => this.#scaling?.loop.lineFormed(since - performance.timeOrigin),
+      stuck: (instance, requestId) => {
+        const seconds = (config.timeoutMs + config.timeoutGraceMs) / 1000;
+        const reason = `request ${requestId} has not returned after ${seconds} s`;
+        void this.#pool?.stuck(instance, reason);
+      },
+      instanceLost: (instance, error) => {
+        if (error === "") return;
+        const message = `${instance} broke the worker protocol, its connection was closed: ${error}`;
+        const event = "gateway.protocol_error";
+        log({ time: Date.now(), level: "error", event, message, fields: { instance, error } });
+      },
+    };
+  }
+}
