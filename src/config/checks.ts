@@ -18,6 +18,15 @@ export function checkProxy(entry: string): string | null {
   return valid ? null : "an IP address, a network such as 10.0.0.0/8, * or unix";
 }
 
+/** A path and the class of the requests below it. */
+export function checkPriority(entry: string): string | null {
+  const equals = entry.lastIndexOf("=");
+  const valid =
+    checkUrlPath(entry.slice(0, Math.max(0, equals))) === null &&
+    ["critical", "default", "bulk"].includes(entry.slice(equals + 1));
+  return valid ? null : "a path and its class, such as /checkout=critical or /export=bulk";
+}
+
 /** A path as it stands in a URL. */
 export function checkUrlPath(entry: string): string | null {
   return /^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/.test(entry)

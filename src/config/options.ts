@@ -1,6 +1,6 @@
 /** The options of `headrace run`, one row each. docs/cli.md and the help are made from these rows. */
 
-import { checkEnvEntry, checkProxy, checkUrlPath } from "./checks.ts";
+import { checkEnvEntry, checkPriority, checkProxy, checkUrlPath } from "./checks.ts";
 import {
   choice,
   duration,
@@ -250,6 +250,25 @@ const admissionOptions = {
     min: "1ms",
     fallback: "10s",
     doc: "Longest wait for a slot; then 503.",
+  }),
+  shed: toggle({
+    flag: "shed",
+    group: "Admission and time",
+    fallback: true,
+    doc: "Under overload, refuses at once what could not be served in time, and serves the newest first. Off: all wait in order.",
+  }),
+  priority: list({
+    flag: "priority",
+    group: "Admission and time",
+    placeholder: "/PATH=CLASS",
+    check: checkPriority,
+    doc: "Requests below a path are critical, default or bulk: the higher class goes first in the line, the lowest is refused first. May be repeated.",
+  }),
+  priorityHeader: text({
+    flag: "priority-header",
+    group: "Admission and time",
+    placeholder: "NAME",
+    doc: "A header that names the class of a request. Whoever can send it can go first: name one that a proxy before us sets.",
   }),
   healthPath: list({
     flag: "health-path",

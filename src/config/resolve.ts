@@ -142,7 +142,17 @@ function instancePart(parsed: ParsedRun, facts: Facts) {
     lineDepth,
     lineWaitMs: values.lineWait,
     healthPaths: values.healthPath,
+    shed: values.shed,
+    priorityHeader: values.priorityHeader.toLowerCase(),
+    priorities: values.priority.map(priorityRow),
   };
+}
+
+/** `/export=bulk`, which was checked when it was read. */
+function priorityRow(entry: string): RunConfig["priorities"][number] {
+  const equals = entry.lastIndexOf("=");
+  const path = entry.slice(0, equals).replace(/\/+$/, "") || "/";
+  return { path, priority: entry.slice(equals + 1) as RunConfig["priorities"][number]["priority"] };
 }
 
 function limitPart(values: RunValues) {

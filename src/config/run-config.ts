@@ -63,6 +63,14 @@ export interface RunConfig {
   readonly lineDepth: number;
   readonly lineWaitMs: number;
   readonly healthPaths: readonly string[];
+  readonly shed: boolean;
+  /** Lower case; empty for none. */
+  readonly priorityHeader: string;
+  /** Paths without a slash at their end. */
+  readonly priorities: readonly {
+    readonly path: string;
+    readonly priority: "critical" | "default" | "bulk";
+  }[];
 
   readonly maxRequestLine: number;
   readonly maxHeaderBytes: number;

@@ -24,6 +24,8 @@ export const Seen = {
   CONTENT_LENGTH: 64,
   /** x-request-start: when a load balancer before us took the request in. */
   REQUEST_START: 128,
+  /** One of the headers that say how long the client will wait. */
+  TIMEOUT: 256,
 } as const;
 
 /** The parsed head of one request. */

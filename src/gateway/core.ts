@@ -4,7 +4,10 @@ import { systemClock } from "../base/clock.ts";
 import type { AccessRecord } from "../model/access.ts";
 import { LineAlarm } from "./admission/alarm.ts";
 import { Line } from "./admission/line.ts";
+import { Ranks } from "./admission/priority.ts";
 import { DrainRate, retryAfterSeconds } from "./admission/retry-after.ts";
+import { RetryBudget } from "./admission/retry-budget.ts";
+import { ServiceTime } from "./admission/service-time.ts";
 import { policyFor } from "./balance/policy.ts";
 import { DeadlineList } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
@@ -12,6 +15,7 @@ import type { Meter } from "./meter.ts";
 import { accessRecord } from "./record.ts";
 import type { ServiceSettings } from "./settings.ts";
 import type { SlotTable } from "./table.ts";
+import { coarse } from "./timeout.ts";
 import type { Upstream } from "./upstream.ts";
 import { Upstreams } from "./upstreams.ts";
 
@@ -57,7 +61,11 @@ export class Core {
   readonly webSockets = new Set<Exchange>();
 
   readonly #table: SlotTable;
-  readonly #deadlines: DeadlineList | undefined;
+  /** By length in milliseconds: the service's own, and those that clients ask for. */
+  readonly #deadlines = new Map<number, DeadlineList>();
+  readonly #serviceTime = new ServiceTime();
+  readonly #retries = new RetryBudget();
+  readonly #ranks: Ranks;
   readonly #drainRate = new DrainRate();
   readonly #alarm: LineAlarm | undefined;
   readonly #desk = {
@@ -79,7 +87,10 @@ export class Core {
       depth: admission.lineDepth,
       waitMs: admission.lineWaitMs,
       call: ports.call,
+      now: () => performance.now(),
+      serviceTime: admission.shed ? this.#serviceTime : null,
     });
+    this.#ranks = new Ranks(admission.priorities);
     this.upstreams = new Upstreams({
       table,
       column: options.column,
@@ -94,15 +105,14 @@ export class Core {
       this.#alarm = new LineAlarm(systemClock, (since) => ports.waits(timeOrigin + since));
     }
     this.overdue = new DeadlineList(admission.graceMs, (node) => (node as Exchange).stuck());
-    if (admission.timeoutMs > 0) {
-      this.#deadlines = new DeadlineList(admission.timeoutMs, (node) => (node as Exchange).deadline());
-    }
   }
 
   /** A new request: a slot if one is free and nobody waits, else a place in the line, else a refusal. */
   admit(exchange: Exchange): void {
     this.meter.move("headrace_requests_in_gateway", 1);
-    this.#deadlines?.enter(exchange, exchange.arrivedAt);
+    this.#retries.deposit(exchange.arrivedAt);
+    this.#setDeadline(exchange);
+    if (!this.#ranks.plain) exchange.rank = this.#ranks.of(exchange.target, exchange.fields);
     if (this.#isHealth(exchange.target) && this.#startExempt(exchange)) return;
     if (!this.line.busy) {
       const upstream = this.upstreams.take();
@@ -126,6 +136,27 @@ export class Core {
     // A slot may have become free between the look and the entry into the line.
     this.serve();
     if (exchange.place !== null) this.#alarm?.raise(exchange.arrivedAt);
+  }
+
+  /** Its service's time, or its client's when that is shorter. */
+  #setDeadline(exchange: Exchange): void {
+    const own = this.settings.admission.timeoutMs;
+    const { timeoutMs } = exchange;
+    const ms = timeoutMs > 0 && (own === 0 || timeoutMs < own) ? coarse(timeoutMs) : own;
+    if (ms === 0) return;
+    let list = this.#deadlines.get(ms);
+    if (list === undefined) {
+      list = new DeadlineList(ms, (node) => (node as Exchange).deadline());
+      this.#deadlines.set(ms, list);
+    }
+    list.enter(exchange, exchange.arrivedAt);
+  }
+
+  /** Whether a request that was not begun may be placed again: it counts as one that was. */
+  mayRetry(): boolean {
+    const allowed = this.#retries.withdraw(performance.now());
+    if (!allowed) this.meter.add("headrace_retries_denied_total", 1);
+    return allowed;
   }
 
   /** A request that lost its instance before it was begun. */
@@ -169,7 +200,12 @@ export class Core {
     if (exchange.placedAt > 0) {
       meter.observe("headrace_queue_duration_seconds", exchange.placedAt - exchange.arrivedAt);
       if (exchange.respondedAt > 0) {
-        meter.observe("headrace_service_duration_seconds", exchange.respondedAt - exchange.placedAt);
+        const serviceMs = exchange.respondedAt - exchange.placedAt;
+        meter.observe("headrace_service_duration_seconds", serviceMs);
+        if (!exchange.exempt) this.#serviceTime.observe(serviceMs);
+      } else if (exchange.reason === "HR_DEADLINE") {
+        // It took at least so long: left out, a service that becomes slow would look fast for ever.
+        this.#serviceTime.observe(now - exchange.placedAt);
       }
     }
     meter.add("headrace_response_bytes_total", exchange.responseBytes);

@@ -15,6 +15,16 @@ export const GATEWAY_ERRORS = {
     whose: "system",
     text: "The request waited as long as the line allows and no slot became free.",
   },
+  HR_SHED: {
+    status: 503,
+    whose: "system",
+    text: "More comes than can be done, and the request had waited too long for its class. Newer ones are served first until the line is empty.",
+  },
+  HR_TOO_LATE: {
+    status: 503,
+    whose: "system",
+    text: "The request waited so long that the app could not have answered within its time any more, so it was not begun.",
+  },
   HR_NO_INSTANCE: {
     status: 503,
     whose: "system",

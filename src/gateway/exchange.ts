@@ -16,7 +16,7 @@ import { latin1 } from "../protocol/fields.ts";
 import { Flag, ProtocolError, Reset, Type } from "../protocol/frame.ts";
 import { acceptance, creditAmount, leadingNumber, pairsFrom, payloadFrom } from "../protocol/payload.ts";
 import type { FrameReader } from "../protocol/reader.ts";
-import type { Place, Waiting } from "./admission/line.ts";
+import type { Dismissal, Place, Waiting } from "./admission/line.ts";
 import {
   type ClientSide,
   type ExchangeSide,
@@ -43,6 +43,13 @@ const SERVICE_RESTART = 1012;
 /** Status recorded for a client that was sent away by its front before a response began. */
 const GONE_STATUS: Readonly<Partial<Record<GoneReason, number>>> = { "slow-body": 408, "too-large": 413 };
 
+const DISMISSED: Readonly<Record<Dismissal, GatewayErrorCode>> = {
+  waited: "HR_LINE_WAIT",
+  shed: "HR_SHED",
+  "too-late": "HR_TOO_LATE",
+  displaced: "HR_LINE_FULL",
+};
+
 export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   readonly head: RequestHead;
   readonly client: ClientSide;
@@ -54,6 +61,10 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   peers: Peers;
   requestId = "";
   traceparent = "";
+  /** How long the client will wait; 0: it did not say. */
+  timeoutMs = 0;
+  /** Its class: 0 critical, 1 default, 2 bulk. */
+  rank = 1;
   /** It passes by the line and takes no slot. */
   exempt = false;
   state: ExchangeState = "arrived";
@@ -163,8 +174,12 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     this.client.body(body, true);
   }
 
-  waitedTooLong(): void {
-    this.refuse("HR_LINE_WAIT", this.#core.retryAfter());
+  remaining(now: number): number {
+    return this.dueIn === null ? Number.POSITIVE_INFINITY : this.dueAt - now;
+  }
+
+  dismissed(why: Dismissal): void {
+    this.refuse(DISMISSED[why], this.#core.retryAfter());
   }
 
   /** Its time is over. */
@@ -380,7 +395,7 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
       this.#close();
       return;
     }
-    if (wasPlaced && !begun && (this.#replay !== null || this.#bodyless)) {
+    if (wasPlaced && !begun && (this.#replay !== null || this.#bodyless) && this.#core.mayRetry()) {
       this.#again();
       return;
     }

@@ -3,6 +3,7 @@
 import { findValue, splitPairs, withoutPairs } from "../protocol/fields.ts";
 import { Seen } from "./client.ts";
 import type { Exchange } from "./exchange.ts";
+import { clientTimeoutMs } from "./timeout.ts";
 import { forwarding, type TrustedProxies } from "./trusted.ts";
 
 const FORWARDING = new Set([
@@ -52,6 +53,7 @@ export function identify(exchange: Exchange, options: IdentifyOptions): void {
     const value = findValue(exchange.fields, "traceparent");
     if (value !== undefined && TRACEPARENT.test(value)) exchange.traceparent = value;
   }
+  if ((seen & Seen.TIMEOUT) !== 0) exchange.timeoutMs = clientTimeoutMs(exchange.fields);
   if ((seen & Seen.REQUEST_ID) !== 0) {
     const given = findValue(exchange.fields, "x-request-id");
     if (given !== undefined && REQUEST_ID.test(given)) {

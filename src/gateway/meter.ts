@@ -87,7 +87,13 @@ export class Meter {
 }
 
 /** Refused for want of a slot. */
-const WITHOUT_SLOT: readonly GatewayErrorCode[] = ["HR_LINE_FULL", "HR_LINE_WAIT", "HR_NO_INSTANCE"];
+const WITHOUT_SLOT: readonly GatewayErrorCode[] = [
+  "HR_LINE_FULL",
+  "HR_LINE_WAIT",
+  "HR_NO_INSTANCE",
+  "HR_SHED",
+  "HR_TOO_LATE",
+];
 
 /** Counters of the demand, over all gateways. They only grow, but for what a gateway that died had in hand. */
 export interface Demand {

@@ -1,3 +1,4 @@
+import type { PrioritySettings } from "./admission/priority.ts";
 import type { Route } from "./route/router.ts";
 
 /**
@@ -101,4 +102,8 @@ export interface AdmissionSettings {
   readonly scaled: boolean;
   /** Paths that pass by the line: they need no slot. */
   readonly healthPaths: readonly string[];
+  /** Under overload, requests that cannot be served in time are refused at once instead of in their turn. */
+  readonly shed: boolean;
+  /** Who goes first in the line. */
+  readonly priorities: PrioritySettings;
 }

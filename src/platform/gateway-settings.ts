@@ -53,6 +53,8 @@ export function serviceSettings(config: RunConfig, revision: string): ServiceSet
       graceMs: config.timeoutGraceMs,
       healthPaths: config.healthPaths,
       scaled: config.scaling !== null,
+      shed: config.shed,
+      priorities: { header: config.priorityHeader, routes: config.priorities },
     },
     window: WINDOW,
     service: config.service,

@@ -43,6 +43,8 @@ export function testSettings(
       graceMs: 10_000,
       healthPaths: [],
       scaled: false,
+      shed: true,
+      priorities: { header: "", routes: [] },
       ...admission,
     },
     trustedProxies,

@@ -182,3 +182,69 @@ describe("a request", () => {
     expect((await next).status).toBe(200);
   });
 });
+
+describe("classes of requests", () => {
+  test("go in their order: by path, and by a header where one is named", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: [
+        ...["--concurrency", "1", "--gateways", "2", "--line-depth", "4"],
+        ...["--priority", "/stage=bulk", "--priority-header", "X-Priority"],
+      ],
+      env: stage.env,
+    });
+    const as = (key: string, priority: string) =>
+      ask(headrace.port, "GET", `/stage?key=${key}`, [`x-priority: ${priority}`]);
+    const first = hold(headrace, "first");
+    await stage.begun("first");
+    const rest: Promise<Answer>[] = [];
+    for (const [key, priority] of [
+      ["bulk", "whatever"],
+      ["plain", "default"],
+      ["critical", "critical"],
+    ] as const) {
+      rest.push(as(key, priority));
+      await waiting(headrace, rest.length);
+    }
+    stage.release();
+    expect((await Promise.all([first, ...rest])).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(stage.calls.map(({ key }) => key)).toEqual(["first", "critical", "plain", "bulk"]);
+  });
+
+  test("the lowest makes room in a full line", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: ["--concurrency", "1", "--gateways", "1", "--line-depth", "1", "--priority-header", "x-priority"],
+      env: stage.env,
+    });
+    const as = (key: string, priority: string) =>
+      ask(headrace.port, "GET", `/stage?key=${key}`, [`x-priority: ${priority}`]);
+    const first = hold(headrace, "first");
+    await stage.begun("first");
+    const bulk = as("bulk", "bulk");
+    await waiting(headrace, 1);
+    const critical = as("critical", "critical");
+    const displaced = await bulk;
+    expect([displaced.status, values(displaced, "headrace-reason")]).toEqual([429, ["HR_LINE_FULL"]]);
+    stage.release();
+    expect([(await first).status, (await critical).status]).toEqual([200, 200]);
+    expect(stage.calls.map(({ key }) => key)).toEqual(["first", "critical"]);
+  });
+});
+
+describe("a client's own time", () => {
+  test("is kept: what waits longer is answered with 504, and never begun", async () => {
+    using stage = await Stage.open();
+    await using headrace = await Headrace.start(APP, {
+      args: ["--concurrency", "1", "--gateways", "1"],
+      env: stage.env,
+    });
+    const first = hold(headrace, "first");
+    await stage.begun("first");
+    const late = await ask(headrace.port, "GET", "/stage?key=late", ["x-request-timeout: 150ms"]);
+    expect([late.status, values(late, "headrace-reason")]).toEqual([504, ["HR_DEADLINE"]]);
+    stage.release();
+    expect((await first).status).toBe(200);
+    expect(stage.calls.map(({ key }) => key)).toEqual(["first"]);
+  });
+});

@@ -189,6 +189,9 @@ const serviceKeys: MapShape["keys"] = {
   timeoutGrace: sets("timeoutGrace"),
   line: group("The requests that wait for a slot.", { depth: sets("lineDepth"), wait: sets("lineWait") }),
   healthPath: sets("healthPath"),
+  shed: sets("shed"),
+  priority: sets("priority"),
+  priorityHeader: sets("priorityHeader"),
 };
 
 const redirects: ListShape = {

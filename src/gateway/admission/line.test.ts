@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SlotTable } from "../table.ts";
-import { Line, type Place, type Waiting } from "./line.ts";
+import { type Dismissal, Line, type LineOptions, type Place, type Waiting } from "./line.ts";
 import { DrainRate, retryAfterSeconds } from "./retry-after.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "line-"));
@@ -12,9 +12,16 @@ afterAll(() => rmSync(dir, { recursive: true }));
 class Request implements Waiting {
   place: Place | null = null;
   readonly gaveUp = Promise.withResolvers<string>();
-  constructor(readonly name: string) {}
-  waitedTooLong(): void {
-    this.gaveUp.resolve(this.name);
+  constructor(
+    readonly name: string,
+    readonly rank = 1,
+    public left = Number.POSITIVE_INFINITY,
+  ) {}
+  dismissed(why: Dismissal): void {
+    this.gaveUp.resolve(`${this.name} ${why}`);
+  }
+  remaining(): number {
+    return this.left;
   }
 }
 
@@ -29,13 +36,16 @@ beforeEach(() => {
   served = [];
 });
 
-function line(column: number, more: { depth?: number; waitMs?: number } = {}): Line {
+function line(column: number, more: Partial<LineOptions> = {}): Line {
   return new Line({
     table,
     column,
     depth: more.depth ?? 10,
     waitMs: more.waitMs ?? 0,
     call: (other) => void calls.push(other),
+    now: () => performance.now(),
+    serviceTime: null,
+    ...more,
   });
 }
 
@@ -47,6 +57,123 @@ function serve(from: Line, slots: number): void {
     start: (owner) => void served.push((owner as Request).name),
   });
 }
+
+describe("classes", () => {
+  const names = (own: Line, ...requests: Request[]) => {
+    for (const request of requests) expect(own.enter(request, performance.now())).toBe(true);
+  };
+
+  test("go in their order, and within a class first in, first out", () => {
+    const own = line(0);
+    names(
+      own,
+      new Request("b1", 2),
+      new Request("d1"),
+      new Request("c1", 0),
+      new Request("d2"),
+      new Request("c2", 0),
+    );
+    serve(own, 9);
+    expect(served).toEqual(["c1", "c2", "d1", "d2", "b1"]);
+  });
+
+  test("hold over gateways, however long the lower has waited", () => {
+    const [own, other] = [line(0), line(1)];
+    other.enter(new Request("old bulk", 2), 10);
+    own.enter(new Request("new critical", 0), 5_000);
+    serve(other, 1);
+    expect([served, calls]).toEqual([[], [0]]);
+    serve(own, 1);
+    expect(served).toEqual(["new critical"]);
+  });
+
+  test("none waits for ever: one slot in sixteen goes to the lowest", () => {
+    const own = line(0, { depth: 100 });
+    names(own, new Request("bulk", 2));
+    for (let i = 0; i < 40; i++) own.enter(new Request(`critical ${i}`, 0), performance.now());
+    serve(own, 16);
+    expect(served).toContain("bulk");
+    expect(served.indexOf("bulk")).toBe(15);
+  });
+
+  test("in a full line make room: the newest of the lowest class goes", async () => {
+    const own = line(0, { depth: 3 });
+    const [old, young] = [new Request("old", 2), new Request("young", 2)];
+    names(own, old, new Request("default"), young, new Request("critical", 0));
+    expect(await young.gaveUp.promise).toBe("young displaced");
+    expect(own.enter(new Request("late bulk", 2), performance.now())).toBe(false);
+    names(own, new Request("second", 0));
+    expect(await old.gaveUp.promise).toBe("old displaced");
+    serve(own, 9);
+    expect(served).toEqual(["critical", "second", "default"]);
+    expect(table.waiting()).toBe(0);
+  });
+});
+
+describe("under overload", () => {
+  let now = 0;
+  const serviceTime = { typicalMs: 20, neededMs: 40 };
+  const overloadable = (waitMs = 0) => {
+    now = performance.now();
+    return line(0, { waitMs, depth: 1_000, now: () => now, serviceTime });
+  };
+
+  test("a burst is served in order, however long, within the longest wait", () => {
+    const own = overloadable(10_000);
+    for (const name of ["a", "b", "c"]) own.enter(new Request(name), now);
+    now += 9_999;
+    expect(own.state(now)).toBe("standing");
+    serve(own, 3);
+    expect(served).toEqual(["a", "b", "c"]);
+    expect(own.state(now)).toBe("empty");
+  });
+
+  test("a line that stands longer serves the newest first, and sends away who waited too long for its class", async () => {
+    const own = overloadable(10_000);
+    const stale = new Request("stale");
+    own.enter(stale, now);
+    now += 10_001;
+    const [bulk, plain, critical] = [
+      new Request("bulk", 2),
+      new Request("plain"),
+      new Request("critical", 0),
+    ];
+    for (const request of [bulk, plain, critical]) own.enter(request, now);
+    own.enter(new Request("newest"), now + 1);
+    expect(own.state(now)).toBe("overloaded");
+    serve(own, 0);
+    expect(await stale.gaveUp.promise).toBe("stale shed");
+    // Two, four and eight service times.
+    now += 41;
+    serve(own, 0);
+    expect(await bulk.gaveUp.promise).toBe("bulk shed");
+    serve(own, 2);
+    expect(served).toEqual(["critical", "newest"]);
+    now += 40;
+    serve(own, 0);
+    expect(await plain.gaveUp.promise).toBe("plain shed");
+    expect(own.state(now)).toBe("empty");
+  });
+
+  test("a request that can not be in time any more is not begun, and tells that the line is too long", async () => {
+    const own = overloadable();
+    const hopeless = new Request("hopeless", 1, 39);
+    const patient = new Request("patient", 1, 1_000);
+    for (const request of [hopeless, patient, new Request("newest", 1, 1_000)]) own.enter(request, now);
+    serve(own, 1);
+    expect(await hopeless.gaveUp.promise).toBe("hopeless too-late");
+    expect(own.state(now)).toBe("overloaded");
+    expect(served).toEqual(["newest"]);
+  });
+
+  test("with shedding off everybody waits in order", () => {
+    const own = line(0, { depth: 100 });
+    own.enter(new Request("hopeless", 1, 0), performance.now() - 1e6);
+    own.enter(new Request("next"), performance.now());
+    serve(own, 2);
+    expect(served).toEqual(["hopeless", "next"]);
+  });
+});
 
 describe("the line", () => {
   test("serves first in, first out, as many as there are slots", () => {
@@ -116,8 +243,8 @@ describe("the line", () => {
     const [a, b, c] = ["a", "b", "c"].map((name) => new Request(name)) as [Request, Request, Request];
     for (const request of [a, b, c]) own.enter(request, performance.now());
     own.leave(b);
-    expect(await a.gaveUp.promise).toBe("a");
-    expect(await c.gaveUp.promise).toBe("c");
+    expect(await a.gaveUp.promise).toBe("a waited");
+    expect(await c.gaveUp.promise).toBe("c waited");
     expect([own.length, table.waiting(), b.place]).toEqual([0, 0, null]);
   });
 

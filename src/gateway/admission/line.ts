@@ -1,18 +1,37 @@
 /**
- * The line: requests that wait for a slot, first in first out. Each gateway process holds its own part; the shared table
- * counts them all, so that the depth is one limit, and tells whose first request is the oldest, so that a slot that becomes
- * free goes to it wherever it waits.
+ * The line: requests that wait for a slot. Each gateway process holds its own part; the shared table counts them all, so that the
+ * depth is one limit, and tells whose first request is next, so that a slot that becomes free goes to it wherever it waits.
+ *
+ * The higher class goes first, and within a class the oldest, or the newest while the line is overloaded (overload.ts). So that no
+ * class waits for ever, every sixteenth slot goes to the lowest class that waits here.
  */
 
 import { DeadlineList, type DeadlineNode } from "../deadlines.ts";
 import type { SlotTable } from "../table.ts";
+import { allowedWaitMs, type LineState, Overload } from "./overload.ts";
+import { PRIORITIES } from "./priority.ts";
+
+/** Why a request is sent out of the line. */
+export type Dismissal =
+  /** It waited as long as the line allows. */
+  | "waited"
+  /** The line is overloaded, and it has waited too long for that. */
+  | "shed"
+  /** Its deadline can not be met any more. */
+  | "too-late"
+  /** The line is full, and a request of a higher class came. */
+  | "displaced";
 
 /** What waits. */
 export interface Waiting {
   /** Its place in the line; null when it does not wait. Only the line writes it. */
   place: Place | null;
-  /** Called when the wait limit is over; it has left the line. */
-  waitedTooLong(): void;
+  /** Place in {@link PRIORITIES}. */
+  readonly rank: number;
+  /** Milliseconds until its response is due; infinite without a deadline. */
+  remaining(now: number): number;
+  /** It has left the line and is not served. */
+  dismissed(why: Dismissal): void;
 }
 
 /** A place in the line, a node of its list. */
@@ -25,11 +44,41 @@ class Place implements DeadlineNode {
   next: Place | null = null;
   constructor(
     readonly owner: Waiting,
+    /** Unix milliseconds. */
     readonly since: number,
   ) {}
 }
 
 export type { Place };
+
+/** The waiting requests of one class, oldest first. */
+class Queue {
+  first: Place | null = null;
+  last: Place | null = null;
+
+  append(place: Place): void {
+    place.prev = this.last;
+    if (this.last === null) this.first = place;
+    else this.last.next = place;
+    this.last = place;
+  }
+
+  prepend(place: Place): void {
+    place.next = this.first;
+    if (this.first === null) this.last = place;
+    else this.first.prev = place;
+    this.first = place;
+  }
+
+  remove(place: Place): void {
+    if (place.prev === null) this.first = place.next;
+    else place.prev.next = place.next;
+    if (place.next === null) this.last = place.prev;
+    else place.next.prev = place.prev;
+    place.prev = null;
+    place.next = null;
+  }
+}
 
 export interface LineOptions {
   readonly table: SlotTable;
@@ -40,25 +89,32 @@ export interface LineOptions {
   readonly waitMs: number;
   /** Calls another gateway: a slot may be free for its first request. */
   readonly call: (column: number) => void;
+  /** The clock of all times here: performance.now(). */
+  readonly now: () => number;
+  /** How long requests take; null: nothing is shed, and everybody is served in order until the longest wait. */
+  readonly serviceTime: { readonly typicalMs: number; readonly neededMs: number } | null;
 }
+
+/** The table compares these: a class comes before all of the class below, however long those have waited. */
+const RANK_MS = 1e12;
+/** One slot in so many goes to the lowest class that waits. */
+const LOWEST_TURN = 16;
 
 /** This gateway's part of the line. */
 export class Line {
   readonly #options: LineOptions;
   readonly #waits: DeadlineList | undefined;
-  #first: Place | null = null;
-  #last: Place | null = null;
+  readonly #queues: readonly Queue[] = PRIORITIES.map(() => new Queue());
+  readonly #overload: Overload | null;
   #length = 0;
+  #turn = 0;
   #serving = false;
 
   constructor(options: LineOptions) {
     this.#options = options;
+    this.#overload = options.serviceTime === null ? null : new Overload(options.waitMs);
     if (options.waitMs > 0) {
-      this.#waits = new DeadlineList(options.waitMs, (node) => {
-        const place = node as Place;
-        this.leave(place.owner);
-        place.owner.waitedTooLong();
-      });
+      this.#waits = new DeadlineList(options.waitMs, (node) => this.#dismiss(node as Place, "waited"));
     }
   }
 
@@ -72,32 +128,34 @@ export class Line {
     return this.#options.table.waiting() > 0;
   }
 
-  /** Puts a request at the end. False when the line is full. `now` is performance.now(). */
+  /** What is to be thought of this gateway's part. */
+  state(now: number): LineState {
+    if (this.#overload === null) return this.#length === 0 ? "empty" : "standing";
+    return this.#overload.state(now);
+  }
+
+  /**
+   * Puts a request at the end of its class. False when the line is full, and nobody of a lower class waits here who could be sent
+   * away for it. `now` is performance.now().
+   */
   enter(owner: Waiting, now: number): boolean {
-    if (!this.#options.table.enterLine(this.#options.column, this.#options.depth)) return false;
-    const place = new Place(owner, performance.timeOrigin + now);
-    owner.place = place;
-    place.prev = this.#last;
-    if (this.#last === null) this.#first = place;
-    else this.#last.next = place;
-    this.#last = place;
-    this.#length++;
+    const { table, column, depth } = this.#options;
+    if (!table.enterLine(column, depth)) {
+      if (!this.#displace(owner.rank) || !table.enterLine(column, depth)) return false;
+    }
+    const place = this.#placeFor(owner, now);
+    this.#queues[owner.rank]!.append(place);
     this.#waits?.enter(place, now);
     if (place.prev === null) this.#tellSince();
     return true;
   }
 
-  /** Puts a request at the head: it had a slot and lost it through no fault of its own. The depth does not hold for it, and it keeps its age. */
+  /** Puts a request at the head of its class: it had a slot and lost it through no fault of its own. The depth does not hold for it, and it keeps its age. */
   reenter(owner: Waiting, since: number): void {
     this.#options.table.enterLine(this.#options.column, Number.MAX_SAFE_INTEGER);
-    const place = new Place(owner, performance.timeOrigin + since);
-    owner.place = place;
-    place.next = this.#first;
-    if (this.#first === null) this.#last = place;
-    else this.#first.prev = place;
-    this.#first = place;
-    this.#length++;
-    this.#waits?.enter(place, performance.now());
+    const place = this.#placeFor(owner, since);
+    this.#queues[owner.rank]!.prepend(place);
+    this.#waits?.enter(place, this.#options.now());
     this.#tellSince();
   }
 
@@ -107,18 +165,16 @@ export class Line {
     if (place === null) return;
     owner.place = null;
     DeadlineList.leave(place);
-    if (place.prev === null) this.#first = place.next;
-    else place.prev.next = place.next;
-    if (place.next === null) this.#last = place.prev;
-    else place.next.prev = place.prev;
-    this.#length--;
+    const wasFirst = place.prev === null;
+    this.#queues[owner.rank]!.remove(place);
+    if (--this.#length === 0) this.#overload?.emptied();
     this.#options.table.leaveLine(this.#options.column);
-    if (place.prev === null) this.#tellSince();
+    if (wasFirst) this.#tellSince();
   }
 
   /**
-   * Gives free slots to those who wait, oldest first: `take` takes one (null when none is free), `start` sets a request off
-   * with it. When the oldest waits at another gateway, that one is called instead, if a slot looks `free`.
+   * Gives free slots to those who wait: `take` takes one (null when none is free), `start` sets a request off with it. When the next
+   * one waits at another gateway, that one is called instead, if a slot looks `free`.
    */
   serve<Lease>(desk: {
     free: () => boolean;
@@ -129,31 +185,101 @@ export class Line {
     if (this.#serving) return;
     this.#serving = true;
     const { table, column, call } = this.#options;
+    this.shed(this.#options.now());
     while (table.waiting() > 0) {
       const oldest = table.oldest();
       if (oldest !== column && oldest !== -1) {
         if (desk.free()) call(oldest);
         break;
       }
-      const first = this.#first;
-      if (first === null) break;
+      const next = this.#next();
+      if (next === null) break;
       const lease = desk.take();
       if (lease === null) break;
-      this.leave(first.owner);
-      desk.start(first.owner, lease);
+      this.leave(next.owner);
+      desk.start(next.owner, lease);
     }
     this.#serving = false;
   }
 
-  /** Takes everybody out, first to last. */
-  clear(each: (owner: Waiting) => void): void {
-    for (let place = this.#first; place !== null; place = this.#first) {
-      this.leave(place.owner);
-      each(place.owner);
+  /** While overloaded: sends away who has waited longer than their class may. */
+  shed(now: number): void {
+    const { serviceTime } = this.#options;
+    if (serviceTime === null || this.state(now) !== "overloaded") return;
+    const wall = performance.timeOrigin + now;
+    for (let rank = this.#queues.length - 1; rank >= 0; rank--) {
+      const queue = this.#queues[rank]!;
+      const before = wall - allowedWaitMs(rank, serviceTime.typicalMs);
+      while (queue.first !== null && queue.first.since < before) this.#dismiss(queue.first, "shed");
     }
   }
 
+  /** Takes everybody out, first to last. */
+  clear(each: (owner: Waiting) => void): void {
+    for (const queue of this.#queues) {
+      for (let place = queue.first; place !== null; place = queue.first) {
+        this.leave(place.owner);
+        each(place.owner);
+      }
+    }
+  }
+
+  /** Who is served next; those whose deadline is out of reach are sent away on the way. */
+  #next(): Place | null {
+    const { serviceTime } = this.#options;
+    for (;;) {
+      const queue = this.#queueInTurn();
+      if (queue === null) return null;
+      const now = this.#options.now();
+      const place = this.state(now) === "overloaded" ? queue.last! : queue.first!;
+      if (serviceTime === null || place.owner.remaining(now) >= serviceTime.neededMs) return place;
+      this.#overload?.becameHopeless();
+      this.#dismiss(place, "too-late");
+    }
+  }
+
+  #queueInTurn(): Queue | null {
+    let highest: Queue | null = null;
+    let lowest: Queue | null = null;
+    for (const queue of this.#queues) {
+      if (queue.first === null) continue;
+      highest ??= queue;
+      lowest = queue;
+    }
+    if (highest === lowest) return highest;
+    return ++this.#turn % LOWEST_TURN === 0 ? lowest : highest;
+  }
+
+  /** Sends away the newest of the lowest class below `rank`. False when there is none. */
+  #displace(rank: number): boolean {
+    for (let lower = this.#queues.length - 1; lower > rank; lower--) {
+      const { last } = this.#queues[lower]!;
+      if (last === null) continue;
+      this.#dismiss(last, "displaced");
+      return true;
+    }
+    return false;
+  }
+
+  #dismiss(place: Place, why: Dismissal): void {
+    this.leave(place.owner);
+    place.owner.dismissed(why);
+  }
+
+  /** @param since performance.now() */
+  #placeFor(owner: Waiting, since: number): Place {
+    const place = new Place(owner, performance.timeOrigin + since);
+    owner.place = place;
+    if (this.#length++ === 0) this.#overload?.formed(this.#options.now());
+    return place;
+  }
+
   #tellSince(): void {
-    this.#options.table.setSince(this.#options.column, this.#first === null ? 0 : this.#first.since);
+    let since = 0;
+    for (let rank = this.#queues.length - 1; rank >= 0; rank--) {
+      const { first } = this.#queues[rank]!;
+      if (first !== null) since = first.since + rank * RANK_MS;
+    }
+    this.#options.table.setSince(this.#options.column, since);
   }
 }

@@ -21,6 +21,7 @@ export const Known = {
   TRANSFER_ENCODING: 14,
   WEBSOCKET_KEY: 15,
   WEBSOCKET_VERSION: 16,
+  TIMEOUT: 17,
 } as const;
 
 const NAMES: readonly (readonly [string, number])[] = [
@@ -37,6 +38,9 @@ const NAMES: readonly (readonly [string, number])[] = [
   ["x-request-id", Known.REQUEST_ID],
   ["content-length", Known.CONTENT_LENGTH],
   ["x-request-start", Known.REQUEST_START],
+  ["grpc-timeout", Known.TIMEOUT],
+  ["x-request-timeout", Known.TIMEOUT],
+  ["x-envoy-expected-rq-timeout-ms", Known.TIMEOUT],
   ["transfer-encoding", Known.TRANSFER_ENCODING],
   ["sec-websocket-key", Known.WEBSOCKET_KEY],
   ["sec-websocket-version", Known.WEBSOCKET_VERSION],

@@ -40,6 +40,7 @@ function seenOf(): readonly number[] {
   bits[Known.TRACEPARENT] = Seen.TRACEPARENT;
   bits[Known.REQUEST_ID] = Seen.REQUEST_ID;
   bits[Known.REQUEST_START] = Seen.REQUEST_START;
+  bits[Known.TIMEOUT] = Seen.TIMEOUT;
   bits[Known.X_FORWARDED] = Seen.X_FORWARDED;
   return bits;
 }

@@ -21,6 +21,9 @@ const SEEN: ReadonlyMap<string, number> = new Map([
   ["forwarded", Seen.FORWARDED],
   ["content-length", Seen.CONTENT_LENGTH],
   ["x-request-start", Seen.REQUEST_START],
+  ["grpc-timeout", Seen.TIMEOUT],
+  ["x-request-timeout", Seen.TIMEOUT],
+  ["x-envoy-expected-rq-timeout-ms", Seen.TIMEOUT],
 ]);
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

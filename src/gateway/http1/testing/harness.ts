@@ -44,6 +44,8 @@ export function settings(
       graceMs: 0,
       healthPaths: [],
       scaled: false,
+      shed: true,
+      priorities: { header: "", routes: [] },
     },
     trustedProxies: [],
     window: 65_536,
