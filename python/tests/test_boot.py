@@ -35,6 +35,7 @@ def test_every_key_of_the_specification_is_read() -> None:
         "root_path": "/api",
         "startup_timeout_ms": 1,
         "shutdown_timeout_ms": 2,
+        "memory_rlimit": 1 << 40,
         "ws_max_size": 4,
         "table": {"path": "/t", "begun_offset": 64},
         "something_new": 1,

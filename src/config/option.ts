@@ -221,6 +221,23 @@ export function size(basics: Basics & { fallback: string; min?: string; zero?: b
   });
 }
 
+/** Cores, as Kubernetes writes them: `0.5`, `500m`, `2`; 0 stands for "not given". */
+export function cores(basics: Basics): Option<number> {
+  return make<number>(basics, {
+    placeholder: "CORES",
+    fallback: 0,
+    fallbackText: "",
+    schema: { type: ["number", "string"], minimum: 0.01, pattern: "^([0-9]+([.][0-9]+)?|[0-9]+m)$" },
+    read(value) {
+      const milli = /^(\d{1,7})m$/.exec(value);
+      const plain = /^\d{1,4}(\.\d{1,3})?$/.test(value) ? Number(value) : Number.NaN;
+      const amount = milli === null ? plain : Number(milli[1]) / 1_000;
+      if (amount >= 0.01) return { ok: true, value: amount };
+      return { ok: false, wanted: "cores, such as 0.5, 500m or 2, at least 10m" };
+    },
+  });
+}
+
 /** Several texts, each checked by `read` (which answers what would have been right, or null). */
 export function list(
   basics: Basics & {

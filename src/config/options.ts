@@ -3,6 +3,7 @@
 import { checkEnvEntry, checkPriority, checkProxy, checkUrlPath } from "./checks.ts";
 import {
   choice,
+  cores,
   duration,
   integer,
   integerOrAuto,
@@ -207,6 +208,49 @@ const instanceOptions = {
     choices: ["auto", "on", "off"],
     fallback: "auto",
     doc: "ASGI lifespan. on: an app without it does not start. auto: an app without it starts all the same.",
+  }),
+  cpu: cores({
+    flag: "cpu",
+    group: "Instances",
+    doc: "Processor time that one instance may use, in cores, where control groups can be had; ps says whether they can.",
+  }),
+  memory: size({
+    flag: "memory",
+    group: "Instances",
+    min: "16MiB",
+    zero: true,
+    fallback: "0",
+    doc: "Memory that one instance may use. At nine tenths of it the instance is replaced by a new one. 0: no limit.",
+  }),
+  maxInstanceMemory: size({
+    flag: "max-instance-memory",
+    group: "Instances",
+    min: "16MiB",
+    zero: true,
+    fallback: "0",
+    doc: "An instance that needs more is replaced, though nothing holds it to that. 0: nine tenths of --memory, if that is given.",
+  }),
+  maxRequests: integer({
+    flag: "max-requests",
+    group: "Instances",
+    min: 0,
+    max: 1_000_000_000,
+    fallback: 0,
+    doc: "An instance that has served so many requests is replaced. 0: none is for that.",
+  }),
+  maxRequestsJitter: integer({
+    flag: "max-requests-jitter",
+    group: "Instances",
+    min: 0,
+    max: 1_000_000_000,
+    fallback: 0,
+    doc: "Each instance may serve up to so many more, drawn by chance, so that they do not all go together.",
+  }),
+  maxInstanceAge: duration({
+    flag: "max-instance-age",
+    group: "Instances",
+    fallback: "0",
+    doc: "An instance that is older, give or take a tenth, is replaced. 0: none is for that.",
   }),
   startupTimeout: duration({
     flag: "startup-timeout",

@@ -54,6 +54,14 @@ export interface RunConfig {
   readonly workerClass: "auto" | "gevent";
   readonly loop: "auto" | "asyncio" | "uvloop";
   readonly lifespan: "auto" | "on" | "off";
+  /** Of one instance: cores, and bytes; 0: as much as there is. */
+  readonly cpu: number;
+  readonly memory: number;
+  /** An instance that is older, or has served or needs more, is replaced; 0: never for that. */
+  readonly maxInstanceAgeMs: number;
+  readonly maxRequests: number;
+  readonly maxRequestsJitter: number;
+  readonly maxInstanceMemory: number;
   readonly startupTimeoutMs: number;
   readonly drainTimeoutMs: number;
 

@@ -13,8 +13,10 @@ export interface Identity {
   readonly row: RowLease | null;
 }
 
-/** Where the pool's servers listen. */
+/** What the pool has for its processes: where its servers listen, and a limit. */
 export interface Sockets {
+  /** Bytes for RLIMIT_DATA of an instance, 0 for none. */
+  readonly memoryRlimit: number;
   readonly control: string;
   readonly logs: string;
 }
@@ -54,6 +56,7 @@ export function bootObject(spec: PoolSpec, identity: Identity, sockets: Sockets)
     root_path: spec.rootPath,
     startup_timeout_ms: spec.startupTimeoutMs,
     shutdown_timeout_ms: spec.shutdownTimeoutMs,
+    memory_rlimit: identity.role === "instance" ? sockets.memoryRlimit : 0,
     ws_max_size: spec.wsMaxSize,
     table,
   };

@@ -28,7 +28,7 @@ test(
     const { id, row, answer, finish } = await busy(kit);
     const stopped = kit.pool.stop({ drainMs: 600_000 });
     await kit.published.until((routes) => routes.length === 0);
-    expect(kit.rows.get(row)).toEqual({ inFlight: 1, open: false });
+    expect(kit.rows.get(row)).toEqual({ inFlight: 1, open: false, served: 0 });
     expect(kit.events.entries.some((event) => event.kind === "state" && event.to === "stopping")).toBe(false);
     finish();
     expect(await answer).toMatchObject({ status: 200, ended: "done" });

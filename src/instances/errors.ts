@@ -187,6 +187,7 @@ export function plainFailure(code: InstanceErrorCode, message = errors[code].tex
 
 /** "exit status 3", "signal SIGKILL". */
 export function describeExit(exit: Exit): string {
+  if (exit.overMemory === true) return `${exit.signal ?? "an exit"} by the kernel: it was over its memory`;
   if (exit.signal !== null) return `signal ${exit.signal}`;
   return exit.status === null ? "an unknown status" : `exit status ${exit.status}`;
 }

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { ManualClock } from "../base/clock.ts";
 import type { ControlServer, ControlUser } from "./local/control.ts";
 import type { Launcher, LaunchResult } from "./local/launcher.ts";
+import { InstanceLimits } from "./local/limits.ts";
 import type { LogServer } from "./local/logs.ts";
 import { type Host, Member } from "./member.ts";
 import type { PoolEvent } from "./ports.ts";
@@ -29,6 +30,7 @@ test("an instance may be ready before its launcher has said that it runs: it is 
         acquire: () => ({ row: 0, tablePath: null, begunOffset: 0 }),
         close: () => {},
         inFlight: () => 0,
+        served: () => 0,
         free: () => {},
       },
       routes: { publish: async () => {} },
@@ -39,6 +41,7 @@ test("an instance may be ready before its launcher has said that it runs: it is 
     control: control as unknown as ControlServer,
     logs: logs as unknown as LogServer,
     zygotes: new Set(),
+    limits: new InstanceLimits({ cpu: 0, memory: 0 }, () => {}),
     isStopping: () => false,
     sync: async () => {},
   };

@@ -20,6 +20,7 @@ import { plainFailure, type StartFailure } from "./errors.ts";
 import { Instance } from "./instance.ts";
 import type { ControlLink, ControlServer } from "./local/control.ts";
 import { type Launcher, type Running, signalGroup, signalProcess } from "./local/launcher.ts";
+import type { InstanceLimits } from "./local/limits.ts";
 import { Tail } from "./local/lines.ts";
 import type { LogServer } from "./local/logs.ts";
 import type { FromWorker, Hello, Ready, ToInstance } from "./local/messages.ts";
@@ -35,6 +36,7 @@ export interface Host {
   readonly logs: LogServer;
   /** Zygotes that are not gone. */
   readonly zygotes: Set<{ close(): Promise<void> }>;
+  readonly limits: InstanceLimits;
   /** The pool stops: nothing new is started. */
   isStopping(): boolean;
   /** Publishes the list of instances as it is now; resolves when every gateway has acknowledged it. Never rejects. */
@@ -162,14 +164,20 @@ export class Member {
       preload: this.#launcher.level,
       row: this.#row,
     } as const;
-    const boot = bootObject(spec, identity, { control: control.path, logs: logs.path });
+    const boot = bootObject(spec, identity, {
+      control: control.path,
+      logs: logs.path,
+      memoryRlimit: this.#host.limits.memoryRlimit,
+    });
     const launched = await this.#launcher.launch(boot, this.#line);
     if (launched.kind === "failed") {
       this.#neverRan(launched.failure);
       return this.#outcome.promise;
     }
     this.#running = launched.running;
-    void launched.running.exited.then((exit) => this.#onExit(exit));
+    const { limits } = this.#host;
+    limits.hold(this.id, launched.running.pid);
+    void launched.running.exited.then((exit) => this.#onExit({ ...exit, ...limits.release(this.id) }));
     if (this.machine.state !== "starting" || this.#timedOut) this.kill("it is no longer wanted");
     else if (this.#early !== undefined) this.#onReady(this.#early);
     return this.#outcome.promise;

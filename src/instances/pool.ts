@@ -7,16 +7,20 @@
 
 import { join } from "node:path";
 import type { HeadraceError } from "../base/errors.ts";
+import type { LimitReport } from "../model/instance.ts";
 import { plainFailure, type StartFailure, startError } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { ControlServer } from "./local/control.ts";
 import type { Launcher } from "./local/launcher.ts";
+import { InstanceLimits } from "./local/limits.ts";
 import { LogServer } from "./local/logs.ts";
 import { type OpenedLauncher, openLauncher } from "./local/preload.ts";
 import { type InstancePart, UsageSampler } from "./local/usage.ts";
 import type { Host, Member } from "./member.ts";
 import type { PoolPorts } from "./ports.ts";
 import { Publisher } from "./publisher.ts";
+import { recycles } from "./recycle.ts";
+import { Recycler } from "./recycler.ts";
 import { countCrash, noLoop, type RestartSettings, restartDefaults, stillLooping } from "./restart.ts";
 import type { PoolSpec } from "./settings.ts";
 
@@ -29,6 +33,7 @@ export interface PoolStatus {
   readonly interface: string;
   readonly preload: { readonly level: "app" | "imports" | "off"; readonly reasons: readonly string[] };
   readonly wanted: number;
+  readonly limits: readonly LimitReport[];
   readonly crashLooping: boolean;
 }
 
@@ -51,6 +56,7 @@ export class Pool {
   #queue: Promise<unknown> = Promise.resolve();
   #pendingReload: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  #recycler: Recycler | undefined;
 
   /** Listens in `spec.runDir` at once; starts nothing. */
   constructor(spec: PoolSpec, ports: PoolPorts, restart: RestartSettings = restartDefaults) {
@@ -68,8 +74,10 @@ export class Pool {
       ports.event({ kind: "control-refused", why }),
     );
     const logs = new LogServer(join(spec.runDir, "logs"));
+    const limits = new InstanceLimits(spec.limits, (why) => ports.event({ kind: "limit-refused", why }));
     this.#host = {
       spec,
+      limits,
       ports,
       control,
       logs,
@@ -95,6 +103,16 @@ export class Pool {
       if (failures[0] !== undefined && generation.readyCount === 0) throw await this.#abort(failures[0]);
       this.#noteInterface(generation);
       generation.accept();
+      if (recycles(this.#spec.recycling)) this.#recycler = this.#watch();
+    });
+  }
+
+  #watch(): Recycler {
+    return new Recycler({
+      settings: this.#spec.recycling,
+      ports: this.#ports,
+      members: () => [...(this.#current?.members ?? [])],
+      recycle: (id, reason) => this.recycle(id, reason),
     });
   }
 
@@ -118,13 +136,14 @@ export class Pool {
     await this.#current?.resize(count, this.#spec.drainMs);
   }
 
-  /** Replaces one instance by a new one, which is ready first. Resolves when it serves or has failed (then the old one stays). */
-  async recycle(id: string, reason: string): Promise<void> {
+  /** Replaces one instance by a new one, which is ready first. Resolves with whether it serves; when not, the old one stays. */
+  async recycle(id: string, reason: string): Promise<boolean> {
     const [generation, member] = this.#find(id) ?? [];
-    if (generation === undefined || member?.machine.state !== "ready") return;
+    if (generation === undefined || member?.machine.state !== "ready") return false;
     const failure = await generation.recycle(member, this.#spec.drainMs, reason);
     if (failure === undefined) this.#ports.event({ kind: "recycled", instance: id, reason });
     else this.#ports.event({ kind: "recycle-failed", instance: id, failure });
+    return failure === undefined;
   }
 
   /**
@@ -164,6 +183,7 @@ export class Pool {
       interface: this.#interface,
       preload: { level: current?.launcher.level ?? "off", reasons: current?.launcher.reasons ?? [] },
       wanted: this.#wanted,
+      limits: this.#host.limits.report,
       crashLooping: stillLooping(this.#crashes, this.#ports.clock.now(), this.#restart),
     };
   }
@@ -271,11 +291,13 @@ export class Pool {
   }
 
   async #stop(why: string, drainMs: number): Promise<void> {
+    this.#recycler?.stop();
     await Promise.all([...this.#all].map((generation) => this.#retire(generation, why, drainMs)));
     // Those that are being made.
     await Promise.all([...this.#host.zygotes].map((zygote) => zygote.close()));
     this.#host.control.close();
     this.#host.logs.close();
+    this.#host.limits.close();
   }
 
   /** Runs operations that replace generations one after the other. */

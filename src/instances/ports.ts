@@ -21,6 +21,8 @@ export interface Rows {
   close(row: number): void;
   /** Slots of this row that are reserved now, over all gateways. */
   inFlight(row: number): number;
+  /** Requests that the row's instance has finished. */
+  served(row: number): number;
   /** Gives the row back. The instance is gone and no gateway has it in its list. */
   free(row: number): void;
 }
@@ -56,6 +58,8 @@ export interface Exit {
   readonly status: number | null;
   /** Name such as "SIGKILL". */
   readonly signal: string | null;
+  /** The kernel killed it because its group was over its memory. */
+  readonly overMemory?: boolean;
 }
 
 /** What a pool tells while it works. signals.ts says each as a sentence. */
@@ -118,6 +122,7 @@ export type PoolEvent =
       readonly drainMs: number;
     }
   | { readonly kind: "killed"; readonly instance: string; readonly pid: number; readonly why: string }
+  | { readonly kind: "limit-refused"; readonly why: string }
   | { readonly kind: "publish-failed"; readonly message: string }
   | { readonly kind: "control-refused"; readonly why: string };
 

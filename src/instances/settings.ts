@@ -1,5 +1,7 @@
 /** What a pool is told at its start: plain values, durations in milliseconds, sizes in bytes. */
 
+import type { RecycleSettings } from "./recycle.ts";
+
 export type Preload = "auto" | "app" | "imports" | "off";
 
 export interface PoolSpec {
@@ -35,6 +37,9 @@ export interface PoolSpec {
   readonly concurrency: number;
   /** Credit granted to gateways per stream. */
   readonly window: number;
+  /** What an instance may use; 0 for as much as there is. */
+  readonly limits: { readonly cpu: number; readonly memory: number };
+  readonly recycling: RecycleSettings;
   readonly rootPath: string;
   readonly wsMaxSize: number;
   /** From the launch of an instance or zygote to ready. */

@@ -25,6 +25,7 @@ const samples: { readonly [K in PoolEvent["kind"]]: Extract<PoolEvent, { kind: K
   "drain-over": { kind: "drain-over", instance: "i-1", inFlight: 3, drainMs: 100 },
   killed: { kind: "killed", instance: "i-1", pid: 7, why: "it hangs" },
   "publish-failed": { kind: "publish-failed", message: "No gateway answered." },
+  "limit-refused": { kind: "limit-refused", why: "i-1 has no limit of cpu: EACCES" },
   "control-refused": { kind: "control-refused", why: "wrong token" },
 };
 

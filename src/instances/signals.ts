@@ -36,6 +36,10 @@ export const events = {
   "pool.reload_started": { level: "info", text: "A new generation of instances is being started." },
   "pool.reloaded": { level: "info", text: "The new generation serves; the old one finishes what it has." },
   "pool.reload_failed": { level: "error", text: "The new generation did not start; the old one goes on." },
+  "pool.limit_refused": {
+    level: "warn",
+    text: "The system did not let an instance be put into its control group: it runs without that limit.",
+  },
   "pool.publish_failed": {
     level: "error",
     text: "The gateways could not be told about a change of instances.",
@@ -94,6 +98,8 @@ function sentence(event: PoolEvent): readonly [EventName, string, Fields] {
         `The zygote ended with ${describeExit(event.exit)}`,
         { zygote: event.zygote, ...exitFields(event.exit) },
       ];
+    case "limit-refused":
+      return ["pool.limit_refused", event.why, {}];
     case "publish-failed":
       return ["pool.publish_failed", event.message, {}];
     case "control-refused":
@@ -105,7 +111,17 @@ function sentence(event: PoolEvent): readonly [EventName, string, Fields] {
 
 type Trouble = Exclude<
   PoolEvent,
-  { kind: "state" | "ready" | "restart" | "preload" | "zygote-exited" | "publish-failed" | "control-refused" }
+  {
+    kind:
+      | "state"
+      | "ready"
+      | "restart"
+      | "preload"
+      | "zygote-exited"
+      | "publish-failed"
+      | "control-refused"
+      | "limit-refused";
+  }
 >;
 
 function trouble(event: Trouble): readonly [EventName, string, Fields] {

@@ -92,7 +92,7 @@ export class Kit {
   readonly published = new Journal<readonly Route[]>();
   readonly released = new Journal<{ readonly instance: string; readonly gateway: number }>();
   /** Rows that are taken: in flight as a test sets it, and whether reservations are still possible. */
-  readonly rows = new Map<number, { inFlight: number; open: boolean }>();
+  readonly rows = new Map<number, { inFlight: number; open: boolean; served: number }>();
   readonly pool: Pool;
   readonly spec: PoolSpec;
 
@@ -157,7 +157,7 @@ export class Kit {
         acquire: () => {
           let row = 0;
           while (this.rows.has(row)) row++;
-          this.rows.set(row, { inFlight: 0, open: true });
+          this.rows.set(row, { inFlight: 0, open: true, served: 0 });
           return { row, tablePath: null, begunOffset: 0 };
         },
         close: (row) => {
@@ -165,6 +165,7 @@ export class Kit {
           if (entry !== undefined) entry.open = false;
         },
         inFlight: (row) => this.rows.get(row)?.inFlight ?? 0,
+        served: (row) => this.rows.get(row)?.served ?? 0,
         free: (row) => void this.rows.delete(row),
       },
       routes: { publish: async (routes) => this.published.push(routes) },
@@ -194,6 +195,8 @@ const defaults: Omit<PoolSpec, "appDir" | "runDir"> = {
   lifespan: "auto",
   concurrency: 10,
   window: 262_144,
+  limits: { cpu: 0, memory: 0 },
+  recycling: { maxAgeMs: 0, maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },
   rootPath: "",
   wsMaxSize: 16_777_216,
   startupTimeoutMs: 60_000,

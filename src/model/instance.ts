@@ -38,6 +38,16 @@ export interface InstanceReport {
   readonly phases: Readonly<Record<string, number>>;
 }
 
+/** What an instance may use, and what holds it to that. */
+export interface LimitReport {
+  readonly resource: "cpu" | "memory";
+  /** Cores, or bytes. */
+  readonly limit: number;
+  readonly by: "cgroup v2" | "cgroup v1" | "rlimit" | "nothing";
+  /** Why it is not held by something better; empty when there is nothing better. */
+  readonly why: string;
+}
+
 /** What `headrace ps` shows of one gateway process. */
 export interface GatewayReport {
   readonly id: number;
@@ -65,6 +75,8 @@ export interface StatusReport {
   /** Preload level that holds, and why it is not a higher one. */
   readonly preload: { readonly level: "app" | "imports" | "off"; readonly reasons: readonly string[] };
   readonly concurrency: number;
+  /** Of each instance; empty when there are none. */
+  readonly limits: readonly LimitReport[];
   /** Null where the number of instances is fixed. */
   readonly scaling: ScalingReport | null;
   readonly line: { readonly waiting: number; readonly depth: number };

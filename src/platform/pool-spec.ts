@@ -9,6 +9,9 @@ import { WINDOW } from "./gateway-settings.ts";
 /** Lifespan shutdown may take this long. */
 const SHUTDOWN_MS = 10_000;
 
+/** Share of its memory at which an instance is replaced: before the system has to kill it. */
+const FULL = 0.9;
+
 /** Where the headrace Python package is, seen from this file. */
 const PACKAGE_DIR = join(import.meta.dir, "../../python");
 
@@ -37,6 +40,13 @@ export function poolSpec(
     lifespan: config.lifespan,
     concurrency: config.concurrency,
     window: WINDOW,
+    limits: { cpu: config.cpu, memory: config.memory },
+    recycling: {
+      maxAgeMs: config.maxInstanceAgeMs,
+      maxRequests: config.maxRequests,
+      maxRequestsJitter: config.maxRequestsJitter,
+      maxMemory: config.maxInstanceMemory || Math.floor(config.memory * FULL),
+    },
     rootPath: config.rootPath,
     wsMaxSize: config.wsMaxSize,
     startupTimeoutMs: config.startupTimeoutMs,

@@ -50,6 +50,7 @@ export class Reporter {
       ready: this.ready().ready,
       preload: status.preload,
       concurrency: config.concurrency,
+      limits: status.limits,
       scaling: this.#options.scaling?.loop.report() ?? null,
       line: { waiting: table.waiting(), depth: config.lineDepth },
       gateways: await this.#gateways(),

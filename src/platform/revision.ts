@@ -166,6 +166,7 @@ export class Revision {
         },
         close: (row) => table.closeRow(row),
         inFlight: (row) => table.inFlight(row),
+        served: (row) => table.served(row),
         free: (row) => {
           table.freeRow(row);
           for (const [id, other] of this.#rowsById) if (other === row) this.#rowsById.delete(id);

@@ -47,6 +47,7 @@ class Boot:
     root_path: str = ""
     startup_timeout_ms: int = 60000
     shutdown_timeout_ms: int = 30000
+    memory_rlimit: int = 0
     ws_max_size: int = 16777216
     table: Optional[Table] = None
 
@@ -101,6 +102,7 @@ _LEAST = {
     "window": 1,
     "startup_timeout_ms": 0,
     "shutdown_timeout_ms": 0,
+    "memory_rlimit": 0,
     "ws_max_size": 1,
 }
 _CHOICES: "Dict[str, Tuple[str, ...]]" = {
@@ -121,7 +123,8 @@ def _check(key: str, value: Any) -> Any:
         if choices and value not in choices:
             raise _invalid(f"{key} is {value!r}, not one of {', '.join(choices)}")
     elif key in _LEAST:
-        if isinstance(value, bool) or not isinstance(value, int) or not _LEAST[key] <= value < 1 << 31:
+        most = 1 << (53 if key == "memory_rlimit" else 31)
+        if isinstance(value, bool) or not isinstance(value, int) or not _LEAST[key] <= value < most:
             raise _invalid(f"{key} is {value!r}, not a whole number of at least {_LEAST[key]}")
     elif key == "factory" and not isinstance(value, bool):
         raise _invalid("factory is neither true nor false")

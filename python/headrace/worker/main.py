@@ -21,6 +21,8 @@ _started = time.perf_counter() - time.process_time()
 """About when the interpreter started: the processor time used since then has been for its start and our imports."""
 _PR_SET_PDEATHSIG = 1
 _EXIT_GRACE = 5.0
+_STACK_MOST = 8 << 20
+_THREADS_MOST = 128
 
 
 def main() -> int:
@@ -69,6 +71,7 @@ def run_instance(boot: Boot, loaded: Optional[importer.Loaded] = None) -> int:
         logs.redirect(boot)
         dump_stacks_on_signal()
         environment(boot)
+        limit_memory(boot)
         control.phases["boot"] = (time.perf_counter() - _started) * 1000
         status = _serve(boot, control, loaded)
     except StartupError as error:
@@ -104,6 +107,26 @@ def environment(boot: Boot) -> None:
     os.environ["HEADRACE_INSTANCE"] = boot.id
     os.environ["HEADRACE_SERVICE"] = boot.service
     os.environ["HEADRACE_REVISION"] = boot.revision
+
+
+def limit_memory(boot: Boot) -> None:
+    """Hold this process to its memory where no control group does.
+
+    RLIMIT_DATA counts what is reserved, not what is used, stacks of threads included: those are allowed for on top, so this is a
+    coarse and last measure. The platform replaces instances that use too much long before.
+    """
+    if not boot.memory_rlimit:
+        return
+    import resource
+
+    stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    if not 0 < stack < _STACK_MOST:
+        stack = _STACK_MOST
+    most = boot.memory_rlimit + min(boot.concurrency, _THREADS_MOST) * stack
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def die_with_parent() -> None:

@@ -3,7 +3,7 @@ import { showDuration, showSize } from "../../base/units.ts";
 import { toggle } from "../../config/option.ts";
 import { parse } from "../../config/parse.ts";
 import { listRunStates, type RunState, runDirPath } from "../../config/rundir.ts";
-import type { GatewayReport, InstanceReport, StatusReport } from "../../model/instance.ts";
+import type { GatewayReport, InstanceReport, LimitReport, StatusReport } from "../../model/instance.ts";
 import type { DecisionReport, ScalingReport } from "../../model/scaling.ts";
 import { psHelp } from "../help.ts";
 import type { Io } from "../io.ts";
@@ -114,7 +114,7 @@ function one(status: StatusReport): string {
   if (!status.ready) facts.push("NOT READY");
   const head = `${facts.join("  ")}  up ${showDuration(status.uptimeMs)}\n`;
   const scaling = status.scaling === null ? "" : `${scalingText(status.scaling)}  `;
-  const tail = `${scaling}line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}\n`;
+  const tail = `${scaling}line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}${limitsText(status.limits)}\n`;
   return `${head}${table(instanceColumns, status.instances)}${table(gatewayColumns, status.gateways)}${tail}`;
 }
 
@@ -144,6 +144,16 @@ const gatewayColumns: readonly Column<GatewayReport>[] = [
 
 function scalingText({ minInstances, maxInstances, desired, panicking }: ScalingReport): string {
   return `instances: ${desired} of ${minInstances} to ${maxInstances}${panicking ? ", panic" : ""}`;
+}
+
+/** What an instance may use, and what holds it to that. */
+function limitsText(limits: readonly LimitReport[]): string {
+  return limits
+    .map(({ resource, limit, by }) => {
+      const amount = resource === "cpu" ? `${limit} cpu` : `${showSize(limit)} memory`;
+      return `  limit: ${amount} (${by === "nothing" ? "not held" : by})`;
+    })
+    .join("");
 }
 
 function known(value: number, show: (value: number) => string): string {

@@ -179,6 +179,13 @@ const serviceKeys: MapShape["keys"] = {
     toZeroAfter: sets("scaleToZeroAfter"),
     lineDrain: sets("lineDrain"),
   }),
+  resources: group("What one instance may use.", { cpu: sets("cpu"), memory: sets("memory") }),
+  recycle: group("When an instance is replaced though it is well. The new one is ready first.", {
+    age: sets("maxInstanceAge"),
+    requests: sets("maxRequests"),
+    requestsJitter: sets("maxRequestsJitter"),
+    memory: sets("maxInstanceMemory"),
+  }),
   preload: sets("preload"),
   workerClass: sets("workerClass"),
   loop: sets("loop"),

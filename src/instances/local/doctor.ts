@@ -82,7 +82,7 @@ interface FailureSeen {
 
 async function look(spec: PoolSpec, preload: "app" | "imports", ports: ExaminePorts): Promise<Looked> {
   const identity = { id: "doctor", token: "", role: "doctor", preload, row: null } as const;
-  const boot = bootObject(spec, identity, { control: "", logs: "" });
+  const boot = bootObject(spec, identity, { control: "", logs: "", memoryRlimit: 0 });
   const written: string[] = [];
   const launched = spawnWorker(spec, boot, (line) => {
     if (line.stream === "stdout") written.push(line.line);

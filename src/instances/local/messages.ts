@@ -109,6 +109,7 @@ export interface Boot {
   readonly root_path: string;
   readonly startup_timeout_ms: number;
   readonly shutdown_timeout_ms: number;
+  readonly memory_rlimit: number;
   readonly ws_max_size: number;
   readonly table: { readonly path: string; readonly begun_offset: number } | null;
 }

@@ -113,7 +113,7 @@ export class Zygote {
       closed: () => this.#controlEnded.resolve(),
     });
     const identity = { id: this.id, token, role: "zygote", preload: this.level, row: null } as const;
-    const boot = bootObject(spec, identity, { control: control.path, logs: logs.path });
+    const boot = bootObject(spec, identity, { control: control.path, logs: logs.path, memoryRlimit: 0 });
     const launched = spawnWorker(spec, boot, this.#line);
     if (launched.kind === "failed") {
       this.#state = "gone";

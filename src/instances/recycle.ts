@@ -1,0 +1,71 @@
+/** Which instances are to be replaced though they are well: by age, requests or memory. Pure. */
+
+export interface RecycleSettings {
+  /** 0: however old. */
+  readonly maxAgeMs: number;
+  /** 0: however many. */
+  readonly maxRequests: number;
+  /** Each instance gets up to so many requests more, so that those that started together do not go together. */
+  readonly maxRequestsJitter: number;
+  /** Proportional set size in bytes; 0: however much. */
+  readonly maxMemory: number;
+}
+
+/** Whether there is anything to watch for. */
+export function recycles({ maxAgeMs, maxRequests, maxMemory }: RecycleSettings): boolean {
+  return maxAgeMs > 0 || maxRequests > 0 || maxMemory > 0;
+}
+
+/** An instance that takes requests. */
+export interface Candidate {
+  readonly id: string;
+  readonly ageMs: number;
+  readonly served: number;
+  /** 0 when it was not measured. */
+  readonly memoryBytes: number;
+  /** From 0 to 1, drawn once for its life. */
+  readonly jitter: number;
+}
+
+export interface Recycling {
+  readonly id: string;
+  readonly cause: "memory" | "requests" | "age";
+  /** What was seen, and what the limit is. */
+  readonly seen: number;
+  readonly limit: number;
+}
+
+/** Ages are spread over a tenth, for the same reason as requests. */
+const AGE_JITTER = 0.1;
+/** Of the instances, so many may be replaced at a time, and one always. */
+const SHARE = 0.1;
+
+/**
+ * The instances to replace now, the most urgent first: who is over its memory, then who has served most over its limit, then the oldest.
+ * @param underway replacements that are not done
+ */
+export function decideRecycling(
+  candidates: readonly Candidate[],
+  underway: number,
+  settings: RecycleSettings,
+): readonly Recycling[] {
+  const room = Math.max(1, Math.floor(candidates.length * SHARE)) - underway;
+  if (room <= 0) return [];
+  const due = candidates.flatMap((candidate) => causeOf(candidate, settings) ?? []);
+  const order = ["memory", "requests", "age"];
+  due.sort((a, b) => order.indexOf(a.cause) - order.indexOf(b.cause) || b.seen / b.limit - a.seen / a.limit);
+  return due.slice(0, room);
+}
+
+function causeOf(
+  { id, ageMs, served, memoryBytes, jitter }: Candidate,
+  settings: RecycleSettings,
+): Recycling | null {
+  const { maxAgeMs, maxRequests, maxRequestsJitter, maxMemory } = settings;
+  if (maxMemory > 0 && memoryBytes > maxMemory)
+    return { id, cause: "memory", seen: memoryBytes, limit: maxMemory };
+  const requests = maxRequests + Math.floor(jitter * (maxRequestsJitter + 1));
+  if (maxRequests > 0 && served >= requests) return { id, cause: "requests", seen: served, limit: requests };
+  const age = maxAgeMs * (1 + AGE_JITTER * jitter);
+  return maxAgeMs > 0 && ageMs >= age ? { id, cause: "age", seen: ageMs, limit: age } : null;
+}

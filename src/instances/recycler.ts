@@ -1,0 +1,115 @@
+/** Looks at the instances once a second, or oftener when one grows, and replaces those that {@link decideRecycling} names. */
+
+import { showDuration, showSize } from "../base/units.ts";
+import { measure } from "./local/usage.ts";
+import type { Member } from "./member.ts";
+import type { PoolPorts } from "./ports.ts";
+import { decideRecycling, type RecycleSettings, type Recycling } from "./recycle.ts";
+
+const LOOK_MS = 1_000;
+/** While one is beyond this share of its memory it is looked at more often: it may grow by a hundred MiB in a second. */
+const NEAR = 0.6;
+const NEAR_LOOK_MS = 100;
+/** Reading the memory of a process costs the kernel a walk over its pages: so many a look, in turn. */
+const MEASURED_AT_A_LOOK = 50;
+/** A replacement that did not start is not tried again before. */
+const AGAIN_MS = 30_000;
+
+interface Watched {
+  readonly jitter: number;
+  memoryBytes: number;
+  /** On the pool's clock. */
+  notBefore: number;
+}
+
+export interface RecyclerOptions {
+  readonly settings: RecycleSettings;
+  readonly ports: Pick<PoolPorts, "clock" | "random" | "rows">;
+  /** Instances that serve now. */
+  readonly members: () => readonly Member[];
+  /** Replaces one; resolves with whether that worked. */
+  readonly recycle: (id: string, reason: string) => Promise<boolean>;
+}
+
+export class Recycler {
+  readonly #options: RecyclerOptions;
+  readonly #watched = new Map<string, Watched>();
+  readonly #underway = new Set<string>();
+  #turn = 0;
+  #stopped = false;
+  #cancel = () => {};
+
+  constructor(options: RecyclerOptions) {
+    this.#options = options;
+    this.#next();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel();
+  }
+
+  #next(): void {
+    if (this.#stopped) return;
+    const near = NEAR * this.#options.settings.maxMemory;
+    const soon = near > 0 && [...this.#watched.values()].some(({ memoryBytes }) => memoryBytes > near);
+    this.#cancel = this.#options.ports.clock.after(soon ? NEAR_LOOK_MS : LOOK_MS, () => {
+      void this.#look().then(() => this.#next());
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { settings, ports, members } = this.#options;
+    const serving = members().filter(({ machine }) => machine.state === "ready");
+    this.#forget(serving);
+    if (settings.maxMemory > 0) await this.#measure(serving);
+    const now = ports.clock.now();
+    const candidates = serving.flatMap((member) => {
+      const watched = this.#watchedOf(member.id);
+      if (watched.notBefore > now || this.#underway.has(member.id)) return [];
+      const { id, ageMs, row } = member;
+      const { memoryBytes, jitter } = watched;
+      return [{ id, ageMs, served: ports.rows.served(row), memoryBytes, jitter }];
+    });
+    for (const due of decideRecycling(candidates, this.#underway.size, settings)) void this.#replace(due);
+  }
+
+  async #replace(due: Recycling): Promise<void> {
+    const { ports, recycle } = this.#options;
+    this.#underway.add(due.id);
+    const done = await recycle(due.id, reasonOf(due));
+    this.#underway.delete(due.id);
+    if (!done) this.#watchedOf(due.id).notBefore = ports.clock.now() + AGAIN_MS;
+  }
+
+  async #measure(serving: readonly Member[]): Promise<void> {
+    const from = this.#turn >= serving.length ? 0 : this.#turn;
+    const some = serving.slice(from, from + MEASURED_AT_A_LOOK);
+    this.#turn = from + some.length;
+    const usages = await Promise.all(some.map((member) => measure(member.pid)));
+    for (const [index, member] of some.entries()) {
+      this.#watchedOf(member.id).memoryBytes = usages[index]!.memoryBytes;
+    }
+  }
+
+  #watchedOf(id: string): Watched {
+    let watched = this.#watched.get(id);
+    if (watched === undefined) {
+      watched = { jitter: this.#options.ports.random(), memoryBytes: 0, notBefore: 0 };
+      this.#watched.set(id, watched);
+    }
+    return watched;
+  }
+
+  #forget(serving: readonly Member[]): void {
+    const ids = new Set(serving.map(({ id }) => id));
+    for (const id of this.#watched.keys()) if (!ids.has(id)) this.#watched.delete(id);
+  }
+}
+
+/** A sentence for the log. */
+export function reasonOf({ cause, seen, limit }: Recycling): string {
+  if (cause === "memory") return `its memory is ${showSize(seen)}, over ${showSize(limit)}`;
+  if (cause === "requests") return `it has served ${seen} requests, and may serve ${limit}`;
+  return `it is ${showDuration(seen)} old, and may be ${showDuration(limit)}`;
+}

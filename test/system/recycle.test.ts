@@ -1,0 +1,127 @@
+/** Instances are replaced, come and go under constant load, and no request fails for it. */
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { RawClient } from "./client.ts";
+import { APPS, command, eventually, Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE_MS * 4);
+
+const APP = join(APPS, "leaky.py");
+
+/** Keep-alive clients that ask again and again, each request answered before the next. */
+class Load {
+  answered = 0;
+  readonly wrong: string[] = [];
+  readonly pids = new Set<string>();
+  #going = true;
+  readonly #clients: Promise<void>[];
+
+  constructor(port: number, clients: number, target: () => string) {
+    this.#clients = Array.from({ length: clients }, () => this.#client(port, target));
+  }
+
+  async #client(port: number, target: () => string): Promise<void> {
+    using client = await RawClient.open(port);
+    while (this.#going) {
+      try {
+        const answer = await client.request("GET", target()).answer();
+        if (answer.status === 200) this.pids.add(answer.body.toString());
+        else this.wrong.push(`${answer.status} ${answer.body}`);
+        this.answered++;
+      } catch (error) {
+        this.wrong.push(String(error));
+        return;
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#going = false;
+    await Promise.all(this.#clients);
+  }
+}
+
+async function recycled(headrace: Headrace, count: number, why: RegExp): Promise<void> {
+  await eventually(`${count} replacements`, () => {
+    const found = headrace.output.text.split("\n").filter((line) => line.includes("instance.recycled"));
+    return found.filter((line) => why.test(line)).length >= count ? true : undefined;
+  });
+}
+
+describe("under load", () => {
+  test("an instance that grows over its memory is replaced, and every request is answered", async () => {
+    using notes = scratchFolder();
+    await using headrace = await Headrace.start(APP, {
+      args: ["--instances", "2", "--memory", "128MiB", "--cpu", "2", "--log-format", "json"],
+      env: { XDG_RUNTIME_DIR: notes.path },
+    });
+    const { limits } = await headrace.status();
+    expect(limits.map(({ resource, limit }) => [resource, limit])).toEqual([
+      ["cpu", 2],
+      ["memory", 128 * 2 ** 20],
+    ]);
+    for (const { by, why } of limits) expect(by.startsWith("cgroup") || why !== "").toBe(true);
+    const shown = await command(["ps"], { env: { XDG_RUNTIME_DIR: notes.path } });
+    expect(shown.stdout).toMatch(
+      /limit: 2 cpu \((cgroup v[12]|not held)\) {2}limit: 128MiB memory \((cgroup v[12]|rlimit)\)/,
+    );
+    // About twenty MiB a second for each.
+    let keepAt = 0;
+    const load = new Load(headrace.port, 4, () => {
+      if (Date.now() < keepAt) return "/";
+      keepAt = Date.now() + 100;
+      return "/keep?mb=4";
+    });
+    await recycled(headrace, 2, /its memory is 1\d\dMiB, over 115MiB/);
+    await load.stop();
+    expect(load.wrong).toEqual([]);
+    expect(load.pids.size).toBeGreaterThanOrEqual(3);
+    for (const { memoryBytes } of (await headrace.status()).instances) {
+      expect(memoryBytes).toBeLessThan(128 * 2 ** 20);
+    }
+  });
+
+  test("one that takes far more at once is ended by the system, and the log says why", async () => {
+    await using headrace = await Headrace.start(APP, {
+      args: ["--memory", "128MiB", "--log-format", "json", "--concurrency", "1"],
+    });
+    const { limits } = await headrace.status();
+    const held = limits[0]!.by.startsWith("cgroup");
+    const answer = await headrace.fetch("/keep?mb=600");
+    // A limit of the process itself makes the app fail, not the process.
+    expect(answer.status).toBe(held ? 502 : 500);
+    if (held) {
+      await eventually("the reason", () =>
+        /instance.crashed.*by the kernel: it was over its memory/.test(headrace.output.text)
+          ? true
+          : undefined,
+      );
+    }
+    expect((await headrace.fetch("/")).status).toBe(200);
+  });
+
+  test("recycling, scaling and reloads lose nothing", async () => {
+    await using headrace = await Headrace.start(APP, {
+      args: [
+        ...["--min-instances", "1", "--max-instances", "6", "--concurrency", "2", "--stable-window", "6s"],
+        ...["--max-requests", "300", "--max-requests-jitter", "200", "--max-instance-age", "3s"],
+        ...["--log-format", "json", "--gateways", "2"],
+      ],
+    });
+    const load = new Load(headrace.port, 12, () => "/");
+    for (let round = 0; round < 4; round++) {
+      const before = load.answered;
+      const reload = await fetch(`${headrace.adminUrl}/v1/reload`, { method: "POST" });
+      expect(reload.status).toBe(200);
+      const { instances } = await headrace.status();
+      const some = instances.find(({ state }) => state === "ready");
+      await fetch(`${headrace.adminUrl}/v1/instances/${some?.id}/restart`, { method: "POST" });
+      await eventually("more answers", () => (load.answered > before + 500 ? true : undefined));
+    }
+    await recycled(headrace, 4, /it has served \d+ requests|it is [\d.]+m?s old/);
+    await load.stop();
+    expect(load.wrong).toEqual([]);
+    expect(load.pids.size).toBeGreaterThanOrEqual(8);
+    expect(headrace.output.text).not.toContain("instance.crashed");
+  });
+});
