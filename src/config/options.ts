@@ -407,6 +407,12 @@ const webSocketOptions = {
 } as const;
 
 const logOptions = {
+  serverTiming: toggle({
+    flag: "server-timing",
+    group: "Logs",
+    fallback: false,
+    doc: "Responses carry Server-Timing: the wait, the app's time, and the phases of an instance's start if the request waited for one.",
+  }),
   accessLog: choice({
     flag: "access-log",
     group: "Logs",

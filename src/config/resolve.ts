@@ -182,6 +182,7 @@ function seeingPart(parsed: ParsedRun, facts: Facts) {
   const { values, origins } = parsed;
   const format = (terminal: boolean) => (terminal ? "text" : "json");
   return {
+    serverTiming: values.serverTiming,
     accessLog: values.accessLog === "auto" ? format(facts.stdoutIsTerminal) : values.accessLog,
     logLevel: values.logLevel,
     logFormat: values.logFormat === "auto" ? format(facts.stderrIsTerminal) : values.logFormat,

@@ -94,6 +94,7 @@ export interface RunConfig {
   readonly wsPingTimeoutMs: number;
   readonly wsDeflate: boolean;
 
+  readonly serverTiming: boolean;
   readonly accessLog: "off" | "text" | "json";
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly logFormat: "text" | "json";

@@ -222,6 +222,13 @@ export class Core {
     return exchange.exempt;
   }
 
+  /** A request that waited for its instance's start gets its first byte. */
+  coldStart(exchange: Exchange): void {
+    const { arrivedAt, placedAt, respondedAt } = exchange;
+    this.meter.observe("headrace_cold_request_wait_seconds", placedAt - arrivedAt);
+    this.meter.observe("headrace_cold_request_first_byte_seconds", respondedAt - arrivedAt);
+  }
+
   #isHealth(target: Uint8Array): boolean {
     const paths = this.settings.admission.healthPaths;
     if (paths.length === 0) return false;

@@ -31,7 +31,8 @@ import type { GatewayErrorCode } from "./errors.ts";
 import { GATEWAY_ERRORS } from "./errors.ts";
 import { withRequestId } from "./identify.ts";
 import { problem } from "./problem.ts";
-import { BODY_END, BODY_MORE, type Stream, type Upstream } from "./upstream.ts";
+import { type Timing, withServerTiming } from "./server-timing.ts";
+import { BODY_END, BODY_MORE, type InstanceStart, type Stream, type Upstream } from "./upstream.ts";
 
 export type ExchangeState = "arrived" | "waiting" | "placed" | "responding" | "answered" | "closed";
 
@@ -88,6 +89,8 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   instance = "";
 
   readonly #core: Core;
+  /** The start of its instance, when it waited for that. */
+  #start: InstanceStart | null = null;
   #upstream: Upstream | null = null;
   #stream = 0;
   #retries = 0;
@@ -125,6 +128,9 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     this.placedAt = now;
     this.#upstream = upstream;
     this.instance = upstream.address.id;
+    const { start } = upstream.address;
+    const waited = start !== undefined && start.readyAt > performance.timeOrigin + this.arrivedAt;
+    this.#start = waited ? start : null;
     this.#peerCredit = this.#core.settings.window;
     let flags = head.version === 11 ? 0 : head.version === 20 ? Flag.HTTP2 : Flag.HTTP10;
     if (this.peers.secure) flags |= Flag.TLS;
@@ -314,7 +320,14 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     if (end) this.#endResponse();
     let fields = pairsFrom(reader, 2);
     if ((this.head.seen & Seen.REQUEST_ID) !== 0) fields = withRequestId(fields, this.requestId);
+    if (this.#start !== null) this.#core.coldStart(this);
+    if (this.#core.settings.serverTiming) fields = withServerTiming(fields, this.#timing);
     this.client.respond(this.status, fields, end, (flags & Flag.TRAILERS) !== 0);
+  }
+
+  get #timing(): Timing {
+    const { arrivedAt, placedAt, respondedAt } = this;
+    return { waitMs: placedAt - arrivedAt, appMs: respondedAt - placedAt, start: this.#start };
   }
 
   #onData(reader: FrameReader): void {

@@ -30,6 +30,8 @@ export interface ServiceSettings {
   readonly admission: AdmissionSettings;
   /** Window that each side of the worker protocol grants at first, in bytes. */
   readonly window: number;
+  /** Responses say where the time went (Server-Timing). */
+  readonly serverTiming: boolean;
   /** In logs and metrics. */
   readonly service: string;
   readonly revision: string;

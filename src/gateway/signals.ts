@@ -25,6 +25,9 @@ export const GAUGES = {
 export const HISTOGRAMS = {
   headrace_request_duration_seconds: "From the complete request head to the last byte of the response.",
   headrace_queue_duration_seconds: "Waiting in the line for a slot.",
+  headrace_cold_request_wait_seconds:
+    "Waiting of requests that came before the instance that served them was ready.",
+  headrace_cold_request_first_byte_seconds: "From such a request to the first byte of its response.",
   headrace_service_duration_seconds: "From the hand-over to the instance to the first byte of its response.",
 } as const;
 

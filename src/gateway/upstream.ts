@@ -53,6 +53,15 @@ export interface Address {
   readonly row: number;
   /** Path of its Unix socket. */
   readonly socket: string;
+  /** How it started, while that is news: requests may have waited for it. */
+  readonly start?: InstanceStart;
+}
+
+export interface InstanceStart {
+  /** Unix milliseconds. */
+  readonly readyAt: number;
+  /** Milliseconds by phase: fork or spawn, boot, import, lifespan. */
+  readonly phases: Readonly<Record<string, number>>;
 }
 
 export interface UpstreamPorts {

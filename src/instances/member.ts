@@ -85,6 +85,7 @@ export class Member {
   /** It was ready before whoever launched it had said so: its message waits until the process is known. */
   #early: Ready | undefined;
   #readyAt = 0;
+  #readyWall = 0;
   #timedOut = false;
   #connected = false;
   #cancelTimer = () => {};
@@ -142,7 +143,8 @@ export class Member {
   get route(): Route | undefined {
     if (this.machine.state !== "ready" || this.#row === undefined) return undefined;
     const socket = listenPath(this.#host.spec, this.id);
-    return { id: this.id, row: this.#row.row, socket, generation: this.generation };
+    const { id, generation, phases } = this;
+    return { id, row: this.#row.row, socket, generation, phases, readyAt: this.#readyWall };
   }
 
   /** Launches it. Resolves when it is ready or has failed; never rejects. */
@@ -347,6 +349,7 @@ export class Member {
     this.#cancelTimer();
     this.#ready = message;
     this.#readyAt = clock.now();
+    this.#readyWall = clock.wall();
     this.machine.become("ready", "the app is imported and its lifespan has started");
     const { pid, origin, phases } = this;
     event({ kind: "ready", instance: this.id, pid, origin, startMs: this.ageMs, phases });

@@ -34,6 +34,10 @@ export interface Route {
   /** Path of the Unix socket it listens on. */
   readonly socket: string;
   readonly generation: number;
+  /** Unix milliseconds. */
+  readonly readyAt: number;
+  /** Milliseconds by phase of its start. */
+  readonly phases: Readonly<Record<string, number>>;
 }
 
 export interface Routes {

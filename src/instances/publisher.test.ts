@@ -24,7 +24,7 @@ function setUp() {
     failures,
     waiting,
     set: (...ids: readonly string[]) => {
-      list = ids.map((id, row) => ({ id, row, socket: `/run/${id}`, generation: 1 }));
+      list = ids.map((id, row) => ({ id, row, socket: `/run/${id}`, generation: 1, readyAt: 0, phases: {} }));
     },
   };
 }

@@ -57,6 +57,7 @@ export function serviceSettings(config: RunConfig, revision: string): ServiceSet
       priorities: { header: config.priorityHeader, routes: config.priorities },
     },
     window: WINDOW,
+    serverTiming: config.serverTiming,
     service: config.service,
     revision,
   };

@@ -12,6 +12,7 @@ import { VERSION } from "../model/version.ts";
 import type { Gateways } from "./gateways.ts";
 import type { Scaling } from "./scaling.ts";
 import { type PlatformMetric, platformMetrics } from "./signals.ts";
+import type { StartTimes } from "./start-times.ts";
 
 export interface ReporterOptions {
   readonly config: RunConfig;
@@ -21,6 +22,7 @@ export interface ReporterOptions {
   readonly gateways: Gateways;
   readonly pool: Pool;
   readonly meter: MeterReader;
+  readonly starts: StartTimes;
   /** Undefined where the number of instances is fixed. */
   readonly scaling: Scaling | undefined;
 }
@@ -87,6 +89,7 @@ export class Reporter {
       headrace_instance_slots: each((i) => i.slots),
       headrace_instance_memory_bytes: each((i) => i.memoryBytes),
       headrace_instance_cpu_seconds_total: each((i) => i.cpuMs / 1000),
+      headrace_instance_start_seconds: this.#options.starts.samples(),
       headrace_gateway_memory_bytes: gateways,
     };
     const own = (Object.keys(samples) as PlatformMetric[]).map((name) => {

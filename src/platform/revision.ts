@@ -19,6 +19,7 @@ import { serviceSettings } from "./gateway-settings.ts";
 import type { Gateways, RevisionPorts } from "./gateways.ts";
 import { appFolder, poolSpec } from "./pool-spec.ts";
 import { autoscalerSettings, Scaling } from "./scaling.ts";
+import { StartTimes } from "./start-times.ts";
 
 export interface RevisionOptions {
   readonly config: RunConfig;
@@ -36,6 +37,8 @@ export interface RevisionOptions {
 
 /** An instance that leaves keeps its row until it is gone, and a reload has two generations. */
 const SPARE_ROWS = 512;
+/** No request waits longer than this for an instance to start and still wants to know how. */
+const NEWS_MS = 60_000;
 
 export class Revision {
   readonly name: string;
@@ -43,6 +46,8 @@ export class Revision {
   readonly table: SlotTable;
   readonly meter: MeterReader;
   readonly meterPath: string;
+  /** How long instances took to start, by phase. */
+  readonly starts = new StartTimes();
   readonly #options: RevisionOptions;
   readonly #rowsById = new Map<string, number>();
   #pool: Pool | undefined;
@@ -175,9 +180,12 @@ export class Revision {
       routes: {
         publish: (routes) => {
           for (const { id, row } of routes) this.#rowsById.set(id, row);
+          const news = Date.now() - NEWS_MS;
           return gateways.publish(
             this.name,
-            routes.map(({ id, row, socket }) => ({ id, row, socket })),
+            routes.map(({ id, row, socket, readyAt, phases }) => {
+              return { id, row, socket, ...(readyAt > news ? { start: { readyAt, phases } } : {}) };
+            }),
           );
         },
       },
@@ -197,6 +205,7 @@ export class Revision {
     else if (event.kind === "ready") {
       gateways.setFailing(this.name, false);
       this.#startMs = event.startMs;
+      this.starts.observe(event.phases);
       this.#scaling?.loop.instanceReady(event.startMs);
     }
   }

@@ -16,6 +16,11 @@ export const platformMetrics = {
     help: "CPU time used, by instance.",
     labels: ["instance"],
   },
+  headrace_instance_start_seconds: {
+    kind: "histogram",
+    help: "Starts of instances by phase: fork or spawn, boot (interpreter and worker), import, lifespan.",
+    labels: ["phase"],
+  },
   headrace_gateway_memory_bytes: {
     kind: "gauge",
     help: "Proportional set size, by gateway.",

@@ -49,6 +49,7 @@ export function testSettings(
     },
     trustedProxies,
     window: 65_536,
+    serverTiming: false,
     service: "test",
     revision: "test-1",
     accessLog: "off",

@@ -34,6 +34,27 @@ async function metric(headrace: Headrace, name: string): Promise<number> {
   return Number(line?.split(" ")[1]);
 }
 
+test("a response says what the start of an instance cost it, when that is asked for", async () => {
+  await using headrace = await Headrace.start(APP, {
+    args: ["--min-instances", "0", "--server-timing", ...BRIEF],
+    env: noted,
+  });
+  await instances(headrace, 0);
+  const timing = async () => values(await ask(headrace.port, "GET", "/"), "server-timing");
+  const [cold] = await timing();
+  expect(cold).toMatch(
+    /^wait;dur=[\d.]+, fork;dur=[\d.]+, boot;dur=[\d.]+, (import;dur=[\d.]+, )?lifespan;dur=[\d.]+, app;dur=[\d.]+$/,
+  );
+  expect(await timing()).toEqual([expect.stringMatching(/^wait;dur=[\d.]+, app;dur=[\d.]+$/)]);
+  const metrics = await headrace.metrics();
+  expect(metrics).toMatch(/^headrace_cold_request_first_byte_seconds_count 1$/m);
+  expect(metrics).toMatch(/^headrace_cold_request_wait_seconds_count 1$/m);
+  // One at the start, one for the request.
+  for (const phase of ["fork", "boot", "lifespan"]) {
+    expect(metrics).toContain(`headrace_instance_start_seconds_count{phase="${phase}"} 2`);
+  }
+});
+
 test("a service goes to zero when it is idle, and the first request brings it back", async () => {
   await using headrace = await Headrace.start(APP, {
     args: ["--min-instances", "0", "--max-instances", "4", "--health-path", "/healthz", ...BRIEF],

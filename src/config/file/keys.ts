@@ -196,6 +196,7 @@ const serviceKeys: MapShape["keys"] = {
   timeoutGrace: sets("timeoutGrace"),
   line: group("The requests that wait for a slot.", { depth: sets("lineDepth"), wait: sets("lineWait") }),
   healthPath: sets("healthPath"),
+  serverTiming: sets("serverTiming"),
   shed: sets("shed"),
   priority: sets("priority"),
   priorityHeader: sets("priorityHeader"),

@@ -48,6 +48,7 @@ export function settings(
       priorities: { header: "", routes: [] },
     },
     trustedProxies: [],
+    serverTiming: false,
     window: 65_536,
     service: "test",
     revision: "1",
