@@ -1,9 +1,9 @@
 /** The options of `headrace run`, one row each. docs/cli.md and the help are made from these rows. */
 
 import { checkEnvEntry, checkPriority, checkProxy, checkUrlPath } from "./checks.ts";
+import { instanceOptions } from "./instance-options.ts";
 import {
   choice,
-  cores,
   duration,
   integer,
   integerOrAuto,
@@ -153,117 +153,6 @@ const addressOptions = {
     fallback: ["127.0.0.1", "::1"],
     check: checkProxy,
     doc: "Addresses and networks (10.0.0.0/8) whose Forwarded and X-Forwarded-* headers are believed. * for all, unix for Unix sockets.",
-  }),
-} as const;
-
-const instanceOptions = {
-  instances: integer({
-    flag: "instances",
-    group: "Instances",
-    env: ["WEB_CONCURRENCY"],
-    min: 1,
-    max: 256,
-    fallback: 1,
-    doc: "Python processes that run the app, always so many.",
-  }),
-  concurrency: integer({
-    flag: "concurrency",
-    group: "Instances",
-    min: 1,
-    max: 10_000,
-    fallback: 80,
-    doc: "Requests that one instance works on at a time. Threads, for WSGI apps.",
-  }),
-  gateways: integerOrAuto({
-    flag: "gateways",
-    group: "Instances",
-    min: 1,
-    max: 64,
-    doc: "Gateway processes that share the port. auto: one a core; one where ports cannot be shared.",
-  }),
-  preload: choice({
-    flag: "preload",
-    group: "Instances",
-    choices: ["auto", "app", "imports", "off"],
-    fallback: "auto",
-    doc: "What is loaded once before instances are forked: the app, only what it imports, or nothing. auto finds what is safe.",
-  }),
-  workerClass: choice({
-    flag: "worker-class",
-    group: "Instances",
-    choices: ["auto", "gevent"],
-    fallback: "auto",
-    doc: "What a WSGI app runs on. auto: threads. gevent: greenlets, where gevent is installed beside the app.",
-  }),
-  loop: choice({
-    flag: "loop",
-    group: "Instances",
-    choices: ["auto", "asyncio", "uvloop"],
-    fallback: "auto",
-    doc: "Event loop of ASGI apps. auto: uvloop where it is installed.",
-  }),
-  lifespan: choice({
-    flag: "lifespan",
-    group: "Instances",
-    choices: ["auto", "on", "off"],
-    fallback: "auto",
-    doc: "ASGI lifespan. on: an app without it does not start. auto: an app without it starts all the same.",
-  }),
-  cpu: cores({
-    flag: "cpu",
-    group: "Instances",
-    doc: "Processor time that one instance may use, in cores, where control groups can be had; ps says whether they can.",
-  }),
-  memory: size({
-    flag: "memory",
-    group: "Instances",
-    min: "16MiB",
-    zero: true,
-    fallback: "0",
-    doc: "Memory that one instance may use. At nine tenths of it the instance is replaced by a new one. 0: no limit.",
-  }),
-  maxInstanceMemory: size({
-    flag: "max-instance-memory",
-    group: "Instances",
-    min: "16MiB",
-    zero: true,
-    fallback: "0",
-    doc: "An instance that needs more is replaced, though nothing holds it to that. 0: nine tenths of --memory, if that is given.",
-  }),
-  maxRequests: integer({
-    flag: "max-requests",
-    group: "Instances",
-    min: 0,
-    max: 1_000_000_000,
-    fallback: 0,
-    doc: "An instance that has served so many requests is replaced. 0: none is for that.",
-  }),
-  maxRequestsJitter: integer({
-    flag: "max-requests-jitter",
-    group: "Instances",
-    min: 0,
-    max: 1_000_000_000,
-    fallback: 0,
-    doc: "Each instance may serve up to so many more, drawn by chance, so that they do not all go together.",
-  }),
-  maxInstanceAge: duration({
-    flag: "max-instance-age",
-    group: "Instances",
-    fallback: "0",
-    doc: "An instance that is older, give or take a tenth, is replaced. 0: none is for that.",
-  }),
-  startupTimeout: duration({
-    flag: "startup-timeout",
-    group: "Instances",
-    min: "100ms",
-    fallback: "60s",
-    doc: "Time for an instance to import the app and run its startup.",
-  }),
-  drainTimeout: duration({
-    flag: "drain-timeout",
-    group: "Instances",
-    fallback: "30s",
-    doc: "Time for requests in flight to finish when Headrace or an instance stops. 0: they are cut at once.",
   }),
 } as const;
 

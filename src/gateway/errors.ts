@@ -1,3 +1,5 @@
+import type { Dismissal } from "./admission/line.ts";
+
 /** Every refusal and failure that the pipeline answers with. Clients read the code in the body and in the `headrace-reason` header. */
 export const GATEWAY_ERRORS = {
   HR_NO_ROUTE: {
@@ -63,3 +65,11 @@ export const GATEWAY_ERRORS = {
 } as const satisfies Record<string, { status: number; whose: "user" | "system"; text: string }>;
 
 export type GatewayErrorCode = keyof typeof GATEWAY_ERRORS;
+
+/** What a request is answered with that is sent out of the line. */
+export const DISMISSED: Readonly<Record<Dismissal, GatewayErrorCode>> = {
+  waited: "HR_LINE_WAIT",
+  shed: "HR_SHED",
+  "too-late": "HR_TOO_LATE",
+  displaced: "HR_LINE_FULL",
+};

@@ -28,7 +28,7 @@ import {
 import type { Core } from "./core.ts";
 import { DeadlineList, type DeadlineNode } from "./deadlines.ts";
 import type { GatewayErrorCode } from "./errors.ts";
-import { GATEWAY_ERRORS } from "./errors.ts";
+import { DISMISSED, GATEWAY_ERRORS } from "./errors.ts";
 import { withRequestId } from "./identify.ts";
 import { problem } from "./problem.ts";
 import { type Timing, withServerTiming } from "./server-timing.ts";
@@ -43,13 +43,6 @@ const SERVICE_RESTART = 1012;
 
 /** Status recorded for a client that was sent away by its front before a response began. */
 const GONE_STATUS: Readonly<Partial<Record<GoneReason, number>>> = { "slow-body": 408, "too-large": 413 };
-
-const DISMISSED: Readonly<Record<Dismissal, GatewayErrorCode>> = {
-  waited: "HR_LINE_WAIT",
-  shed: "HR_SHED",
-  "too-late": "HR_TOO_LATE",
-  displaced: "HR_LINE_FULL",
-};
 
 export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   readonly head: RequestHead;
