@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { percentile } from "./cold-start.ts";
 import { median } from "./run.ts";
 import { growth } from "./soak.ts";
 import { readReport } from "./wrk.ts";
@@ -29,6 +30,12 @@ Transfer/sec:      6.48MB`;
 test("the median of even and odd numbers of values", () => {
   expect(median([3, 1, 2])).toBe(2);
   expect(median([4, 1, 2, 3])).toBe(2.5);
+});
+
+test("a percentile is a value that was measured, by nearest rank", () => {
+  const values = Array.from({ length: 100 }, (_, n) => 100 - n);
+  expect([0.5, 0.99, 1].map((share) => percentile(values, share))).toEqual([50, 99, 100]);
+  expect(percentile([7], 0.99)).toBe(7);
 });
 
 test("growth follows the trend, not the last sample", () => {

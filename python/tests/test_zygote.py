@@ -124,6 +124,23 @@ def test_children_share_the_one_import_of_the_app(platform: Platform) -> None:
     assert body(two) == f"{zygote.process.pid} {two.process.pid} two"
 
 
+SLOW_TO_FORK = """
+import time
+import headrace
+
+@headrace.before_fork
+def settle():
+    time.sleep(2)
+"""
+
+
+def test_the_time_of_the_fork_is_not_counted_again_as_boot(platform: Platform) -> None:
+    zygote = start_zygote(platform, SLOW_TO_FORK + APP)
+    child = fork(platform, zygote, "one")
+    assert zygote.wait("forked")["ms"] >= 2000
+    assert ready(platform, child)["phases"]["boot"] < 2000
+
+
 def test_at_level_imports_each_child_imports_the_app_itself(platform: Platform) -> None:
     zygote = start_zygote(platform, "import colorsys\n" + APP, "imports")
     preflight = zygote.wait("preflight")

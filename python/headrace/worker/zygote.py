@@ -245,8 +245,9 @@ class _Server:
         zygote = os.getpid()
         pid = os.fork()
         if pid == 0:
+            forked_at = time.perf_counter()  # what came before is in the fork's own time
             self._become_child(zygote)
-            return _Child(boot, began)
+            return _Child(boot, forked_at)
         self._children[pid] = ident
         self._control.send("forked", id=ident, pid=pid, ms=round((time.perf_counter() - began) * 1000, 3))
         return None

@@ -107,6 +107,18 @@ line: 2 of 1600 waiting  preload: imports
 `);
 });
 
+test("why: where the time of each start went", () => {
+  const phases = { fork: 0.912, boot: 2, lifespan: 1830.04 };
+  const instances = [
+    { ...instance, phases },
+    { ...instance, id: "i-new", phases: {} },
+  ];
+  const lines = psText([{ state, status: { ...status, instances }, decisions: [] }]).split("\n");
+  expect(lines[1]).toEndWith("  START");
+  expect(lines[2]).toEndWith("  fork 912µs, boot 2ms, lifespan 1.8s");
+  expect(lines[3]).toEndWith("  -");
+});
+
 test("JSON for programs is always an array, and tells what did not answer", () => {
   expect(JSON.parse(psJson([]))).toEqual([]);
   const answers: Answer[] = [
