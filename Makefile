@@ -7,7 +7,7 @@ BUN    := scripts/bun
 VENV   := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install start test lint format typecheck docs bench coldstart soak clean
+.PHONY: help install start test lint format typecheck docs bench scaling soak clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +37,8 @@ docs: install ## Rewrite the tables in docs/ that are made from the source
 bench: install ## Compare with named peers, side by side; writes bench/results/
 	$(BUN) bench/run.ts $(ARGS)
 
-coldstart: install ## From zero to the first byte, beside uvicorn's own start; a few minutes
-	$(BUN) bench/cold-start.ts $(ARGS)
+scaling: install ## Measure wakes, scale-out, 50,000 requests in flight and floods against their bars (ARGS="--only overload")
+	$(BUN) bench/scaling.ts $(ARGS)
 
 soak: install ## Ten minutes of load; the verdict is on the memory of each process
 	$(BUN) bench/soak.ts $(ARGS)

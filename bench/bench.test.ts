@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { percentile } from "./cold-start.ts";
+import { quantile, reaches } from "./part.ts";
 import { median } from "./run.ts";
+import { scalingText } from "./scaling.ts";
 import { growth } from "./soak.ts";
 import { readReport } from "./wrk.ts";
 
@@ -32,10 +33,23 @@ test("the median of even and odd numbers of values", () => {
   expect(median([4, 1, 2, 3])).toBe(2.5);
 });
 
-test("a percentile is a value that was measured, by nearest rank", () => {
+test("a quantile is a value that was measured", () => {
   const values = Array.from({ length: 100 }, (_, n) => 100 - n);
-  expect([0.5, 0.99, 1].map((share) => percentile(values, share))).toEqual([50, 99, 100]);
-  expect(percentile([7], 0.99)).toBe(7);
+  expect([0.5, 0.99, 1].map((share) => quantile(values, share))).toEqual([51, 100, 100]);
+  expect(quantile([7], 0.99)).toBe(7);
+});
+
+test("a bar that is missed is shown as missed", () => {
+  const figures = [
+    { name: "fast", value: 9.5, unit: "ms", bar: { most: 10 } },
+    { name: "good", value: 0.85, unit: "x", bar: { least: 0.9 } },
+    { name: "seen", value: 3, unit: "", note: "counted" },
+  ];
+  expect(figures.map(reaches)).toEqual([true, false, null]);
+  const text = scalingText("2026-01-02", "A machine.", [{ name: "part", about: "About it.", figures }]);
+  expect(text).toContain("| fast | 9.50 ms | at most 10 ms | yes |");
+  expect(text).toContain("| good | 0.85 x | at least 0.9 x | **no** |");
+  expect(text).toContain("| seen | 3  |  | counted |");
 });
 
 test("growth follows the trend, not the last sample", () => {

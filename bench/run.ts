@@ -163,7 +163,7 @@ function report(rows: readonly Row[]): string {
   return lines.join("\n");
 }
 
-export function machine(): string {
+function machine(): string {
   const python = spawnSync(join(ROOT, ".venv/bin/python"), ["-V"], { encoding: "utf8" }).stdout.trim();
   const pins = readFileSync(join(ROOT, "python/requirements-dev.txt"), "utf8");
   const versions = ["uvicorn", "httptools", "uvloop", "gunicorn", "fastapi", "Flask"].map(

@@ -20,6 +20,7 @@ const report: StatusReport = {
   ready: true,
   preload: { level: "app", reasons: [] },
   concurrency: 80,
+  measured: null,
   limits: [],
   scaling: null,
   line: { waiting: 0, depth: 800 },

@@ -28,7 +28,7 @@ const NEWEST = 0.5;
 
 export class AutoscalerLoop {
   readonly wakes = new Wakes();
-  readonly #settings: AutoscalerSettings;
+  #settings: AutoscalerSettings;
   readonly #ports: LoopPorts;
   readonly #clock: Clock;
   readonly #demand: DemandMeter;
@@ -88,6 +88,11 @@ export class AutoscalerLoop {
     this.#startTimeMs =
       this.#startTimeMs === null ? startMs : NEWEST * startMs + (1 - NEWEST) * this.#startTimeMs;
     this.wakes.ready(this.#clock.now());
+  }
+
+  /** An instance has so many slots from now on. */
+  setConcurrency(concurrency: number): void {
+    this.#settings = { ...this.#settings, concurrency };
   }
 
   /** What holds now. */

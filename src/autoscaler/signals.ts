@@ -23,6 +23,10 @@ export type AutoscalerMetric = keyof typeof autoscalerMetrics;
 
 /** Log events of the autoscaler. */
 export const autoscalerEvents = {
+  "autoscaler.concurrency": {
+    level: "info",
+    text: "With --concurrency auto, the measured number of slots of an instance changed.",
+  },
   "autoscaler.scaled": { level: "info", text: "Instances are started or stopped; the message says why." },
   "autoscaler.held": {
     level: "debug",

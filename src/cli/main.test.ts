@@ -129,6 +129,7 @@ describe("what is said once it runs", () => {
     ready: true,
     preload: { level: "imports", reasons: ["grpc was imported"] },
     concurrency: 1,
+    measured: null,
     limits: [],
     scaling: null,
     line: { waiting: 0, depth: 10 },

@@ -12,13 +12,13 @@ export const instanceOptions = {
     fallback: 1,
     doc: "Python processes that run the app, always so many.",
   }),
-  concurrency: integer({
+  concurrency: integerOrAuto({
     flag: "concurrency",
     group: "Instances",
     min: 1,
     max: 10_000,
     fallback: 80,
-    doc: "Requests that one instance works on at a time. Threads, for WSGI apps.",
+    doc: "Requests that one instance works on at a time. Threads, for WSGI apps. auto: as many as are worth it, measured under load.",
   }),
   gateways: integerOrAuto({
     flag: "gateways",

@@ -152,11 +152,12 @@ export function percent(basics: Basics & { fallback: number }): Option<number> {
 }
 
 /** A whole number in a range, or the word `auto`. */
-export function integerOrAuto(basics: Basics & Range): Option<number | "auto"> {
+export function integerOrAuto(basics: Basics & Range & { fallback?: number }): Option<number | "auto"> {
+  const fallback = basics.fallback ?? "auto";
   return make<number | "auto">(basics, {
     placeholder: "N|auto",
-    fallback: "auto",
-    fallbackText: "auto",
+    fallback,
+    fallbackText: String(fallback),
     schema: { anyOf: [integerSchema(basics), { const: "auto" }] },
     read: (value) => (value === "auto" ? { ok: true, value } : readInteger(value, basics, ", or auto")),
   });

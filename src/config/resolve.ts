@@ -8,6 +8,11 @@ import type { RunConfig } from "./run-config.ts";
 import { scalingContradictions, scalingPart } from "./scaling.ts";
 import { appPlace, dnsLabel, isFileApp, serviceName } from "./service.ts";
 
+/** Where slots are measured: at the start, at most, and as a guess for what is derived from them. */
+const FIRST_SLOTS = 20;
+const MOST_SLOTS = 1_000;
+const USUAL_SLOTS = 80;
+
 export type ParsedRun = Parsed<typeof runOptions>;
 
 /** What the machine and the terminal say. */
@@ -124,11 +129,15 @@ function instancePart(parsed: ParsedRun, facts: Facts) {
   const { values } = parsed;
   const { instances, most, scaling } = scalingPart(parsed);
   const alone = !facts.sharesPorts || values.uds !== "";
-  const lineDepth = values.lineDepth === "auto" ? 10 * values.concurrency * most : values.lineDepth;
+  const measured = values.concurrency === "auto";
+  const concurrency = values.concurrency === "auto" ? FIRST_SLOTS : values.concurrency;
+  const lineSlots = measured ? USUAL_SLOTS : concurrency;
+  const lineDepth = values.lineDepth === "auto" ? 10 * lineSlots * most : values.lineDepth;
   return {
     instances,
     scaling,
-    concurrency: values.concurrency,
+    concurrency,
+    concurrencyMost: measured ? MOST_SLOTS : null,
     gateways:
       values.gateways === "auto" ? (alone ? 1 : Math.min(64, Math.max(1, facts.cores))) : values.gateways,
     preload: values.preload,

@@ -48,7 +48,10 @@ export interface RunConfig {
   readonly instances: number;
   /** Null: there are always as many instances. */
   readonly scaling: ScalingConfig | null;
+  /** Slots of one instance; at the start, where they are measured. */
   readonly concurrency: number;
+  /** The most slots that are tried, where they are measured; else null. */
+  readonly concurrencyMost: number | null;
   readonly gateways: number;
   readonly preload: "auto" | "app" | "imports" | "off";
   readonly workerClass: "auto" | "gevent";

@@ -114,7 +114,7 @@ test("the demand is what came, and how long slots were held", async () => {
   const started = await instance(core);
   const clients = [send(), send(), send("/healthz")];
   const requests = [await started.request(), await started.request()];
-  expect(meter.demand()).toEqual({ arrived: 3, refused: 0, finished: 0, slotMs: 0 });
+  expect(meter.demand()).toEqual({ arrived: 3, refused: 0, finished: 0, slotMs: 0, missed: 0 });
   for (const request of requests) started.respond(request, 200, new Uint8Array(0), "");
   started.respond(await started.request(), 200, new Uint8Array(0), "");
   for (const client of clients) expect((await client.done).status).toBe(200);

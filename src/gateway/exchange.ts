@@ -189,6 +189,7 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
       return;
     }
     if (this.state !== "placed") return;
+    this.#core.meter.add("headrace_deadlines_missed_total", 1);
     this.refuse("HR_DEADLINE");
     this.#upstream?.code(this.#stream, Type.RESET, Reset.DEADLINE, "deadline");
     this.#core.overdue.enter(this, performance.now());

@@ -104,6 +104,8 @@ export interface Demand {
   /** Requests that held a slot and are over, and the time that they held it. */
   readonly finished: number;
   readonly slotMs: number;
+  /** Requests that were begun and missed their deadline. */
+  readonly missed: number;
 }
 
 /** The platform's view of all columns. */
@@ -136,6 +138,7 @@ export class MeterReader {
       arrived,
       refused,
       finished: this.#sum(counterIndex.get("headrace_slots_given_back_total")!),
+      missed: this.#sum(counterIndex.get("headrace_deadlines_missed_total")!),
       slotMs: 1_000 * this.#sum(counterIndex.get("headrace_slot_seconds_total")!),
     };
   }

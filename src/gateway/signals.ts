@@ -9,6 +9,7 @@ export const COUNTERS = {
   headrace_retries_total: "Requests placed again because their instance ended before it had begun them.",
   headrace_retries_denied_total:
     "Requests that were not placed again because too many were: a fifth of the requests and ten a second may be.",
+  headrace_deadlines_missed_total: "Requests that an app had begun and did not answer within their time.",
   headrace_instance_connections_lost_total: "Connections to instances that ended unasked.",
   headrace_client_connections_accepted_total: "Client connections accepted.",
   headrace_slot_seconds_total: "Time that finished requests held their slots.",

@@ -100,6 +100,15 @@ export class SlotTable {
     return undefined;
   }
 
+  /** Gives every open row this limit. Slots that are held beyond a lower one stay until they are given back. */
+  setLimits(limit: number): void {
+    for (let row = 0; row < this.rows; row++) {
+      const at = this.#row(row);
+      if (Atomics.load(this.#cells, at + Row.STATE) === OPEN)
+        Atomics.store(this.#cells, at + Row.LIMIT, limit);
+    }
+  }
+
   /** No new slot is given out on the row; the ones held stay. */
   closeRow(row: number): void {
     Atomics.store(this.#cells, this.#row(row) + Row.STATE, CLOSED);

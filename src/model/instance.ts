@@ -75,6 +75,8 @@ export interface StatusReport {
   /** Preload level that holds, and why it is not a higher one. */
   readonly preload: { readonly level: "app" | "imports" | "off"; readonly reasons: readonly string[] };
   readonly concurrency: number;
+  /** Where the slots are measured: why there are so many; empty while nothing was concluded. Null where they are given. */
+  readonly measured: string | null;
   /** Of each instance; empty when there are none. */
   readonly limits: readonly LimitReport[];
   /** Null where the number of instances is fixed. */

@@ -38,7 +38,7 @@ export function poolSpec(
     workerClass: config.workerClass,
     loop: config.loop,
     lifespan: config.lifespan,
-    concurrency: config.concurrency,
+    concurrency: config.concurrencyMost ?? config.concurrency,
     window: WINDOW,
     limits: { cpu: config.cpu, memory: config.memory },
     recycling: {

@@ -9,6 +9,7 @@ import { type InstancePart, measure, type Pool } from "../instances/index.ts";
 import type { GatewayReport, InstanceReport, InstanceState, StatusReport } from "../model/instance.ts";
 import type { MetricFamily, MetricSample } from "../model/metric.ts";
 import { VERSION } from "../model/version.ts";
+import type { ConcurrencyControl } from "./concurrency.ts";
 import type { Gateways } from "./gateways.ts";
 import type { Scaling } from "./scaling.ts";
 import { type PlatformMetric, platformMetrics } from "./signals.ts";
@@ -25,6 +26,8 @@ export interface ReporterOptions {
   readonly starts: StartTimes;
   /** Undefined where the number of instances is fixed. */
   readonly scaling: Scaling | undefined;
+  /** Undefined where the slots are given. */
+  readonly control: ConcurrencyControl | undefined;
 }
 
 const STATES: readonly InstanceState[] = ["starting", "ready", "draining", "stopping", "stopped", "failed"];
@@ -51,7 +54,8 @@ export class Reporter {
       uptimeMs: performance.now() - this.#startedAt,
       ready: this.ready().ready,
       preload: status.preload,
-      concurrency: config.concurrency,
+      concurrency: this.#options.control?.report.limit ?? config.concurrency,
+      measured: this.#options.control?.report.why ?? null,
       limits: status.limits,
       scaling: this.#options.scaling?.loop.report() ?? null,
       line: { waiting: table.waiting(), depth: config.lineDepth },
@@ -119,7 +123,13 @@ export class Reporter {
     return (await pool.report()).map((part: InstancePart) => {
       const { row, generation: _, ...rest } = part;
       const known = row >= 0;
-      return { ...rest, inFlight: known ? table.inFlight(row) : 0, served: known ? table.served(row) : 0 };
+      const slots = known ? table.limit(row) : rest.slots;
+      return {
+        ...rest,
+        slots,
+        inFlight: known ? table.inFlight(row) : 0,
+        served: known ? table.served(row) : 0,
+      };
     });
   }
 

@@ -15,6 +15,7 @@ import {
   type PoolPorts,
 } from "../instances/index.ts";
 import type { LogSink } from "../model/log.ts";
+import { ConcurrencyControl } from "./concurrency.ts";
 import { serviceSettings } from "./gateway-settings.ts";
 import type { Gateways, RevisionPorts } from "./gateways.ts";
 import { appFolder, poolSpec } from "./pool-spec.ts";
@@ -52,6 +53,7 @@ export class Revision {
   readonly #rowsById = new Map<string, number>();
   #pool: Pool | undefined;
   #scaling: Scaling | undefined;
+  #control: ConcurrencyControl | undefined;
   /** How long the instance took that was ready last. */
   #startMs: number | undefined;
 
@@ -78,6 +80,11 @@ export class Revision {
   /** Undefined where the number of instances is fixed, and before {@link start}. */
   get scaling(): Scaling | undefined {
     return this.#scaling;
+  }
+
+  /** Undefined where the slots are given, and before {@link start}. */
+  get control(): ConcurrencyControl | undefined {
+    return this.#control;
   }
 
   /**
@@ -109,6 +116,7 @@ export class Revision {
   async start(): Promise<void> {
     await this.pool.start();
     this.#startScaling();
+    this.#startMeasuring();
   }
 
   /** Once an instance is ready, so that it is known that the app starts. */
@@ -128,8 +136,30 @@ export class Revision {
     loop.start();
   }
 
+  /** Where the slots are not given. */
+  #startMeasuring(): void {
+    const { concurrency, concurrencyMost } = this.config;
+    if (concurrencyMost === null) return;
+    const settings = { least: 1, most: concurrencyMost, initial: concurrency };
+    const { table, meter, pool } = this;
+    this.#control = new ConcurrencyControl({
+      ...{ clock: systemClock, table, meter, pool, settings },
+      changed: (limit, why) => this.#setSlots(limit, why),
+    });
+  }
+
+  #setSlots(limit: number, why: string): void {
+    this.table.setLimits(limit);
+    if (why === "") return;
+    this.#scaling?.loop.setConcurrency(limit);
+    const message = `Slots of an instance: ${limit} (${why})`;
+    const event = "autoscaler.concurrency";
+    this.#options.log({ time: Date.now(), level: "info", event, message, fields: { slots: limit } });
+  }
+
   /** No more instances are started or stopped for the load's sake. */
   hold(): void {
+    this.#control?.stop();
     this.#scaling?.loop.stop();
   }
 
@@ -165,7 +195,7 @@ export class Revision {
       random: Math.random,
       rows: {
         acquire: (slots) => {
-          const row = table.openRow(slots);
+          const row = table.openRow(this.#control?.limit ?? Math.min(slots, this.config.concurrency));
           if (row === undefined) return undefined;
           return { row, tablePath: table.path, begunOffset: table.begunOffset(row) };
         },

@@ -137,10 +137,10 @@ class Platform {
     const [port] = await Promise.all([listening, revision.start()]);
     if (config.reload) this.#release.push(watchForReload(config, () => revision.pool.reload(), log));
     const url = urlOf(config, port);
-    const { table, meter, pool, scaling, starts } = revision;
+    const { table, meter, pool, scaling, starts, control } = revision;
     return this.#running(
       url,
-      new Reporter({ config, revision: name, url, table, meter, pool, scaling, starts, gateways }),
+      new Reporter({ config, revision: name, url, table, meter, pool, scaling, starts, control, gateways }),
     );
   }
 

@@ -1,45 +1,12 @@
 /** Instances are replaced, come and go under constant load, and no request fails for it. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { RawClient } from "./client.ts";
 import { APPS, command, eventually, Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
+import { Load } from "./load.ts";
 
 setDefaultTimeout(PATIENCE_MS * 4);
 
 const APP = join(APPS, "leaky.py");
-
-/** Keep-alive clients that ask again and again, each request answered before the next. */
-class Load {
-  answered = 0;
-  readonly wrong: string[] = [];
-  readonly pids = new Set<string>();
-  #going = true;
-  readonly #clients: Promise<void>[];
-
-  constructor(port: number, clients: number, target: () => string) {
-    this.#clients = Array.from({ length: clients }, () => this.#client(port, target));
-  }
-
-  async #client(port: number, target: () => string): Promise<void> {
-    using client = await RawClient.open(port);
-    while (this.#going) {
-      try {
-        const answer = await client.request("GET", target()).answer();
-        if (answer.status === 200) this.pids.add(answer.body.toString());
-        else this.wrong.push(`${answer.status} ${answer.body}`);
-        this.answered++;
-      } catch (error) {
-        this.wrong.push(String(error));
-        return;
-      }
-    }
-  }
-
-  async stop(): Promise<void> {
-    this.#going = false;
-    await Promise.all(this.#clients);
-  }
-}
 
 async function recycled(headrace: Headrace, count: number, why: RegExp): Promise<void> {
   await eventually(`${count} replacements`, () => {
@@ -75,7 +42,7 @@ describe("under load", () => {
     await recycled(headrace, 2, /its memory is 1\d\dMiB, over 115MiB/);
     await load.stop();
     expect(load.wrong).toEqual([]);
-    expect(load.pids.size).toBeGreaterThanOrEqual(3);
+    expect(load.bodies.size).toBeGreaterThanOrEqual(3);
     for (const { memoryBytes } of (await headrace.status()).instances) {
       expect(memoryBytes).toBeLessThan(128 * 2 ** 20);
     }
@@ -121,7 +88,7 @@ describe("under load", () => {
     await recycled(headrace, 4, /it has served \d+ requests|it is [\d.]+m?s old/);
     await load.stop();
     expect(load.wrong).toEqual([]);
-    expect(load.pids.size).toBeGreaterThanOrEqual(8);
+    expect(load.bodies.size).toBeGreaterThanOrEqual(8);
     expect(headrace.output.text).not.toContain("instance.crashed");
   });
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { DecisionReport } from "../../src/model/scaling.ts";
 import { ask, RawClient, values } from "./client.ts";
 import { APPS, command, eventually, Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
+import { Load } from "./load.ts";
 import { Stage } from "./stage.ts";
 
 setDefaultTimeout(PATIENCE_MS * 4);
@@ -33,6 +34,33 @@ async function metric(headrace: Headrace, name: string): Promise<number> {
   const line = (await headrace.metrics()).split("\n").find((text) => text.startsWith(`${name} `));
   return Number(line?.split(" ")[1]);
 }
+
+test("--concurrency auto finds how many requests an instance can do at a time, and says why", async () => {
+  await using headrace = await Headrace.start(join(APPS, "knee.py"), {
+    args: ["--concurrency", "auto", "--gateways", "2", "--log-format", "json"],
+    env: noted,
+  });
+  expect(await headrace.status()).toMatchObject({ concurrency: 20, measured: "" });
+  const load = new Load(headrace.port, 40, () => "/");
+  const { concurrency, measured } = await eventually("a limit near eight", async () => {
+    const status = await headrace.status();
+    return status.concurrency <= 14 ? status : undefined;
+  });
+  expect(concurrency).toBeGreaterThanOrEqual(5);
+  expect(measured).toMatch(
+    /^(fewer slots do as much|\d+ slots stay|more slots do more): \d+ requests\/s at \d+, \d+ at \d+$/,
+  );
+  await headrace.fetch("/peak");
+  const before = load.answered;
+  await eventually("more answers", () => (load.answered > before + 200 ? true : undefined));
+  // A trial may take a fifth more, and the question itself is one.
+  expect(Number(await (await headrace.fetch("/peak")).text())).toBeLessThanOrEqual(20);
+  await load.stop();
+  expect(load.wrong).toEqual([]);
+  const shown = await command(["ps"], { env: noted });
+  expect(shown.stdout).toMatch(/slots: \d+ \(auto: /);
+  expect(headrace.output.text).toContain("autoscaler.concurrency");
+});
 
 test("a response says what the start of an instance cost it, when that is asked for", async () => {
   await using headrace = await Headrace.start(APP, {

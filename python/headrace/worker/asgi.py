@@ -113,8 +113,8 @@ class Server:
         self.scopes = ScopeBuilder(Root(self.boot.root_path), lifespan.state)
         self.eager = self.loop.get_task_factory() is None and "call_soon" not in getattr(self.loop, "__dict__", {"call_soon": 0})
         self.start = _starter(self.loop, lifespan.context, self.eager)
-        # Everything imported lives as long as the process: keep it out of every later collection. At level app the zygote has done so;
-        # to collect the little that startup has left would write to pages that are shared with it.
+        # Everything imported lives as long as the process: keep it out of every later collection. At level app the zygote has
+        # done so; to collect the little that startup has left would write to pages that are shared with it.
         if self.boot.preload != "app":
             gc.collect()
         gc.freeze()

@@ -46,6 +46,7 @@ const status: StatusReport = {
   ready: true,
   preload: { level: "imports", reasons: ["a thread runs"] },
   concurrency: 80,
+  measured: null,
   limits: [],
   scaling: null,
   line: { waiting: 2, depth: 1_600 },

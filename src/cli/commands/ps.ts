@@ -115,7 +115,7 @@ function one(status: StatusReport, columns: readonly Column<InstanceReport>[]): 
   if (!status.ready) facts.push("NOT READY");
   const head = `${facts.join("  ")}  up ${showDuration(status.uptimeMs)}\n`;
   const scaling = status.scaling === null ? "" : `${scalingText(status.scaling)}  `;
-  const tail = `${scaling}line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}${limitsText(status.limits)}\n`;
+  const tail = `${scaling}line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}${slotsText(status)}${limitsText(status.limits)}\n`;
   return `${head}${table(columns, status.instances)}${table(gatewayColumns, status.gateways)}${tail}`;
 }
 
@@ -157,6 +157,12 @@ function startText(phases: InstanceReport["phases"]): string {
 
 function scalingText({ minInstances, maxInstances, desired, panicking }: ScalingReport): string {
   return `instances: ${desired} of ${minInstances} to ${maxInstances}${panicking ? ", panic" : ""}`;
+}
+
+/** Why an instance has the slots that it has, where they are measured. */
+function slotsText({ concurrency, measured }: StatusReport): string {
+  if (measured === null) return "";
+  return `  slots: ${concurrency} (auto${measured === "" ? "" : `: ${measured}`})`;
 }
 
 /** What an instance may use, and what holds it to that. */

@@ -122,17 +122,43 @@ describe("under overload", () => {
     const own = overloadable(10_000);
     for (const name of ["a", "b", "c"]) own.enter(new Request(name), now);
     now += 9_999;
-    expect(own.state(now)).toBe("standing");
+    serve(own, 0);
+    expect(own.state).toBe("standing");
     serve(own, 3);
     expect(served).toEqual(["a", "b", "c"]);
-    expect(own.state(now)).toBe("empty");
+    expect(own.state).toBe("empty");
   });
 
-  test("a line that stands longer serves the newest first, and sends away who waited too long for its class", async () => {
+  test("steady clients may keep a line standing all day: nobody waits in vain", () => {
+    const own = overloadable(10_000);
+    own.enter(new Request("first"), now);
+    for (let i = 0; i < 1_000; i++) {
+      now += 80;
+      own.enter(new Request(`${i}`), now);
+      serve(own, 1);
+    }
+    expect(own.state).toBe("standing");
+    expect(served.slice(-2)).toEqual(["997", "998"]);
+  });
+
+  test("one that waited as long as it may shows it too", async () => {
+    const own = line(0, { waitMs: 20, depth: 10, serviceTime });
+    const [first, second] = [new Request("first"), new Request("second")];
+    own.enter(first, performance.now());
+    own.enter(second, performance.now() + 1_000);
+    expect(await first.gaveUp.promise).toBe("first waited");
+    expect(own.state).toBe("overloaded");
+    own.leave(second);
+    expect(own.state).toBe("empty");
+  });
+
+  test("serves the newest first, and sends away who waited too long for its class", async () => {
     const own = overloadable(10_000);
     const stale = new Request("stale");
     own.enter(stale, now);
-    now += 10_001;
+    own.enter(new Request("hopeless", 0, 1), now);
+    serve(own, 0);
+    now += 81;
     const [bulk, plain, critical] = [
       new Request("bulk", 2),
       new Request("plain"),
@@ -140,7 +166,7 @@ describe("under overload", () => {
     ];
     for (const request of [bulk, plain, critical]) own.enter(request, now);
     own.enter(new Request("newest"), now + 1);
-    expect(own.state(now)).toBe("overloaded");
+    expect(own.state).toBe("overloaded");
     serve(own, 0);
     expect(await stale.gaveUp.promise).toBe("stale shed");
     // Two, four and eight service times.
@@ -152,7 +178,7 @@ describe("under overload", () => {
     now += 40;
     serve(own, 0);
     expect(await plain.gaveUp.promise).toBe("plain shed");
-    expect(own.state(now)).toBe("empty");
+    expect(own.state).toBe("empty");
   });
 
   test("a request that can not be in time any more is not begun, and tells that the line is too long", async () => {
@@ -162,7 +188,7 @@ describe("under overload", () => {
     for (const request of [hopeless, patient, new Request("newest", 1, 1_000)]) own.enter(request, now);
     serve(own, 1);
     expect(await hopeless.gaveUp.promise).toBe("hopeless too-late");
-    expect(own.state(now)).toBe("overloaded");
+    expect(own.state).toBe("overloaded");
     expect(served).toEqual(["newest"]);
   });
 

@@ -112,9 +112,12 @@ export class Line {
 
   constructor(options: LineOptions) {
     this.#options = options;
-    this.#overload = options.serviceTime === null ? null : new Overload(options.waitMs);
+    this.#overload = options.serviceTime === null ? null : new Overload();
     if (options.waitMs > 0) {
-      this.#waits = new DeadlineList(options.waitMs, (node) => this.#dismiss(node as Place, "waited"));
+      this.#waits = new DeadlineList(options.waitMs, (node) => {
+        this.#overload?.waitedInVain();
+        this.#dismiss(node as Place, "waited");
+      });
     }
   }
 
@@ -129,9 +132,8 @@ export class Line {
   }
 
   /** What is to be thought of this gateway's part. */
-  state(now: number): LineState {
-    if (this.#overload === null) return this.#length === 0 ? "empty" : "standing";
-    return this.#overload.state(now);
+  get state(): LineState {
+    return this.#overload?.state ?? (this.#length === 0 ? "empty" : "standing");
   }
 
   /**
@@ -205,7 +207,7 @@ export class Line {
   /** While overloaded: sends away who has waited longer than their class may. */
   shed(now: number): void {
     const { serviceTime } = this.#options;
-    if (serviceTime === null || this.state(now) !== "overloaded") return;
+    if (serviceTime === null || this.state !== "overloaded") return;
     const wall = performance.timeOrigin + now;
     for (let rank = this.#queues.length - 1; rank >= 0; rank--) {
       const queue = this.#queues[rank]!;
@@ -231,9 +233,9 @@ export class Line {
       const queue = this.#queueInTurn();
       if (queue === null) return null;
       const now = this.#options.now();
-      const place = this.state(now) === "overloaded" ? queue.last! : queue.first!;
+      const place = this.state === "overloaded" ? queue.last! : queue.first!;
       if (serviceTime === null || place.owner.remaining(now) >= serviceTime.neededMs) return place;
-      this.#overload?.becameHopeless();
+      this.#overload?.waitedInVain();
       this.#dismiss(place, "too-late");
     }
   }
@@ -270,7 +272,7 @@ export class Line {
   #placeFor(owner: Waiting, since: number): Place {
     const place = new Place(owner, performance.timeOrigin + since);
     owner.place = place;
-    if (this.#length++ === 0) this.#overload?.formed(this.#options.now());
+    if (this.#length++ === 0) this.#overload?.formed();
     return place;
   }
 

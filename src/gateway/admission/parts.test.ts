@@ -40,7 +40,12 @@ describe("the service time", () => {
 });
 
 test("the wait that is allowed under overload grows with the service time, and with the class", () => {
-  expect([0, 1, 2].map((rank) => allowedWaitMs(rank, 0))).toEqual([20, 10, 5]);
+  expect([0, 1, 2].map((rank) => allowedWaitMs(rank, 0))).toEqual([
+    Number.POSITIVE_INFINITY,
+    Number.POSITIVE_INFINITY,
+    Number.POSITIVE_INFINITY,
+  ]);
+  expect([0, 1, 2].map((rank) => allowedWaitMs(rank, 1))).toEqual([20, 10, 5]);
   expect([0, 1, 2].map((rank) => allowedWaitMs(rank, 2_000))).toEqual([16_000, 8_000, 4_000]);
 });
 
