@@ -71,7 +71,9 @@ class Holders {
   /** Sends every request at its moment; resolves when all are answered, or the time is over. */
   async hold(): Promise<Finished> {
     const { rampMs, timeoutMs, port, addresses } = this.#plan;
-    const request = Buffer.from(`GET /hold HTTP/1.1\r\nhost: ${addresses[0]}:${port}\r\nuser-agent: bench\r\n\r\n`);
+    const request = Buffer.from(
+      `GET /hold HTTP/1.1\r\nhost: ${addresses[0]}:${port}\r\nuser-agent: bench\r\n\r\n`,
+    );
     const clients = this.#clients.filter((client) => client.socket !== undefined && !client.done);
     const began = performance.now();
     clients.forEach((client, i) => {
@@ -122,7 +124,10 @@ class Holders {
     if (client.done) return;
     const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
     if (!text.startsWith("HTTP/1.1 200")) {
-      this.#fail(client, `status ${text.slice(9, 12)} ${/headrace-reason: (\S+)/i.exec(text)?.[1] ?? ""}`.trim());
+      this.#fail(
+        client,
+        `status ${text.slice(9, 12)} ${/headrace-reason: (\S+)/i.exec(text)?.[1] ?? ""}`.trim(),
+      );
       return;
     }
     // The response is short: it comes in one piece, or its last piece follows at once.

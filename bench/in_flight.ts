@@ -1,10 +1,11 @@
 /**
  * Holds many requests open at once against an app that awaits five seconds, and says what a request in flight costs in every process.
  *
- *   scripts/bun bench/in_flight.ts [--connections 50000] [--shapes few,many,uvicorn]
+ *   scripts/bun bench/in_flight.ts [--connections 50000] [--shapes few,many,uvicorn] [--rounds 1]
  *
  * `few`: 4 instances of 12,500 slots. `many`: 80 slots each, as many instances as that takes. `uvicorn`: 4 workers, the yardstick.
- * Ideal is the app's own five seconds. Passed: every request in flight at the same moment, no error, p99 at most 1.2 times the ideal.
+ * Every round is reported, with how busy the machine was with anything else meanwhile: the clients, the gateways and the instances
+ * need most of two cores while the requests come in. Ideal is the app's own five seconds. Passed: every request in flight at the same moment, no error, p99 at most 1.2 times the ideal.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,6 +29,7 @@ const { values: flags } = parseArgs({
     shapes: { type: "string", default: "few,many,uvicorn" },
     gateways: { type: "string", default: "4" },
     ramp: { type: "string", default: "4000" },
+    rounds: { type: "string", default: "1" },
     rate: { type: "string", default: "8000" },
   },
 });
@@ -54,6 +56,9 @@ interface Result {
   readonly maxMs: number;
   readonly p99OverIdeal: number;
   readonly costs: readonly Cost[];
+  /** CPU seconds that everything but this run used or took from the machine (steal), and how long was looked, times the cores. */
+  readonly othersCpuSeconds: number;
+  readonly machineCpuSeconds: number;
   readonly passed: boolean;
 }
 
@@ -99,10 +104,12 @@ interface Sample {
   readonly cpu: number;
 }
 
-function samples(shape: string, group: Group): Sample[] {
-  return group.processes().flatMap(({ pid, command: words }) => {
+function samples(shape: string, group: Group, clients: readonly Generator[]): Sample[] {
+  const served = group.processes().map(({ pid, command: words }) => ({ pid, role: roleOf(shape, words) }));
+  const all = [...served, ...clients.map(({ process: { pid } }) => ({ pid, role: "client" }))];
+  return all.flatMap(({ pid, role }) => {
     try {
-      return [{ role: roleOf(shape, words), bytes: memoryOf(pid), cpu: cpuSecondsOf(pid) }];
+      return [{ role, bytes: memoryOf(pid), cpu: cpuSecondsOf(pid) }];
     } catch {
       return [];
     }
@@ -121,6 +128,16 @@ function costs(before: Sample[], held: Sample[], after: Sample[]): Cost[] {
     heldBytes: sum(held, role, "bytes"),
     cpuSeconds: sum(after, role, "cpu") - sum(before, role, "cpu"),
   }));
+}
+
+/** CPU seconds of the whole machine since its start: in use or stolen, and all. */
+function machine(): { busy: number; all: number } {
+  const ticks = (/^cpu +(.*)$/m.exec(readFileSync("/proc/stat", "latin1"))?.[1] ?? "")
+    .split(" ")
+    .slice(0, 8)
+    .map(Number);
+  const all = ticks.reduce((total, each) => total + each, 0) / 100;
+  return { all, busy: all - ((ticks[3] ?? 0) + (ticks[4] ?? 0)) / 100 };
 }
 
 class Generator {
@@ -157,6 +174,7 @@ const sortedOf = (parts: readonly (readonly number[])[]) => parts.flat().sort((a
 async function running(shape: string): Promise<number | null> {
   if (shape === "uvicorn") return null;
   const text = await (await fetch(`http://127.0.0.1:${ADMIN}/metrics`)).text();
+  // The sum over all instances.
   const taken = text.matchAll(/^headrace_instance_in_flight\{[^}]*\} (\d+)/gm);
   return [...taken].reduce((total, [, value]) => total + Number(value), 0);
 }
@@ -166,7 +184,8 @@ async function allReady(shape: string, deadline: number): Promise<void> {
   const wanted = shape === "few" ? 4 : Math.ceil(CONNECTIONS / 80);
   for (; performance.now() < deadline; await Bun.sleep(100)) {
     const text = await (await fetch(`http://127.0.0.1:${ADMIN}/metrics`)).text();
-    if (Number(/^headrace_instances\{[^}]*state="ready"[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0) >= wanted) return;
+    if (Number(/^headrace_instances\{[^}]*state="ready"[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0) >= wanted)
+      return;
   }
   throw new Error("not all instances became ready");
 }
@@ -174,7 +193,7 @@ async function allReady(shape: string, deadline: number): Promise<void> {
 async function measure(shape: string, group: Group, startSeconds: number): Promise<Result> {
   const generators = Array.from({ length: GENERATORS }, () => new Generator());
   try {
-    const before = samples(shape, group);
+    const before = samples(shape, group, generators);
     const plan: Plan = {
       port: PORT,
       addresses: ADDRESSES,
@@ -184,13 +203,17 @@ async function measure(shape: string, group: Group, startSeconds: number): Promi
       timeoutMs: 30_000,
     };
     const connected = await Promise.all(generators.map((each) => each.ask<Connected>(plan)));
+    const own = () =>
+      samples(shape, group, generators).reduce((total, { cpu }) => total + cpu, cpuSecondsOf(process.pid));
+    const began = { ...machine(), own: own() };
     const finishing = Promise.all(generators.map((each) => each.ask<Finished>("go")));
     // All are sent, none is due yet.
     await Bun.sleep(plan.rampMs + (IDEAL_MS - plan.rampMs) / 2);
     const atOnce = await running(shape);
-    const held = samples(shape, group);
+    const held = samples(shape, group, generators);
     const finished = await finishing;
-    const after = samples(shape, group);
+    const after = samples(shape, group, generators);
+    const ended = { ...machine(), own: own() };
     const latencies = sortedOf(finished.map(({ latencyMs }) => latencyMs));
     const errors = merged(finished.map(({ errors: each }) => each));
     const p99Ms = quantile(latencies, 0.99);
@@ -207,6 +230,8 @@ async function measure(shape: string, group: Group, startSeconds: number): Promi
       maxMs: latencies.at(-1) ?? Number.NaN,
       p99OverIdeal: p99Ms / IDEAL_MS,
       costs: costs(before, held, after),
+      othersCpuSeconds: Math.max(0, ended.busy - began.busy - (ended.own - began.own)),
+      machineCpuSeconds: ended.all - began.all,
       passed:
         latencies.length === CONNECTIONS &&
         (atOnce ?? CONNECTIONS) === CONNECTIONS &&
@@ -220,12 +245,17 @@ async function measure(shape: string, group: Group, startSeconds: number): Promi
 
 function show(result: Result): void {
   const { shape, connections, answered, inFlightAtOnce, errors } = result;
-  print(`${shape}: ${connections} connections, ${answered} answered, ${inFlightAtOnce ?? "?"} in the app at once`);
+  print(
+    `${shape}: ${connections} connections, ${answered} answered, ${inFlightAtOnce ?? "?"} in the app at once`,
+  );
   print(`  errors ${JSON.stringify(errors)}; ready after ${result.startSeconds.toFixed(1)} s`);
   const ms = (value: number) => value.toFixed(0);
   print(
     `  connect p99 ${ms(result.connectP99Ms)} ms; p50 ${ms(result.p50Ms)}, p99 ${ms(result.p99Ms)}, max ${ms(result.maxMs)} ms` +
       ` = ${result.p99OverIdeal.toFixed(3)} of the ideal: ${result.passed ? "passed" : "FAILED"}`,
+  );
+  print(
+    `  others used ${result.othersCpuSeconds.toFixed(1)} of the machine's ${result.machineCpuSeconds.toFixed(1)} CPU seconds`,
   );
   for (const cost of result.costs) {
     const each = (cost.heldBytes - cost.idleBytes) / Math.max(1, connections) / 1024;
@@ -238,7 +268,9 @@ function show(result: Result): void {
 
 async function main(): Promise<number> {
   const results: Result[] = [];
-  for (const shape of String(flags.shapes).split(",")) {
+  const shapes = String(flags.shapes).split(",");
+  const runs = Array.from({ length: Number(flags.rounds) }, () => shapes).flat();
+  for (const shape of runs) {
     const began = performance.now();
     const group = await Group.start(shape, command(shape), `http://127.0.0.1:${PORT}/`, {
       cwd: join(ROOT, "bench/apps"),

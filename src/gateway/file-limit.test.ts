@@ -6,8 +6,9 @@ import { RawClient } from "./http1/testing/client.ts";
 setDefaultTimeout(60_000);
 
 const FILES = 200;
-/** What `connectionLimit` leaves of {@link FILES}. */
-const TAKEN = 72;
+const INSTANCES = 20;
+/** What `connectionLimit` and the instances leave of {@link FILES}. */
+const TAKEN = 52;
 
 const SERVER = `
 import { Listener } from ${JSON.stringify(join(import.meta.dir, "listener.ts"))};
@@ -16,6 +17,7 @@ const none = () => undefined;
 const listener = await Listener.start({
   settings: settings(),
   refused: none,
+  instanceFiles: () => ${INSTANCES},
   log: (record) => process.stderr.write(record.event + "\\n"),
   accept: (_head, client) => {
     client.respond(204, new Uint8Array(0), true, false);

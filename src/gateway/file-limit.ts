@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** Files that everything but client connections may need: instances, logs, files being sent. */
+/** Files that everything but connections may need: logs, shared memory, files being sent. Connections to instances come on top. */
 const RESERVE = 128;
 /** Where the limit cannot be read, it is not known to be lower than this. */
 const USUAL = 1024;

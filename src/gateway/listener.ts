@@ -23,6 +23,8 @@ export interface ListenerOptions {
   /** A client connection was accepted, and one was closed. */
   readonly opened?: () => void;
   readonly closed?: () => void;
+  /** Files that connections to instances have open, or will soon: so many clients fewer are taken. */
+  readonly instanceFiles?: () => number;
   readonly log: LogSink;
 }
 
@@ -32,6 +34,9 @@ const ALPN_H1 = Buffer.from("\x08http/1.1", "latin1");
 
 /** At most this often, in milliseconds, is a connection that was turned away logged. */
 const FULL_LOG_MS = 10_000;
+
+/** However many instances there are, some clients are taken. */
+const FEWEST = 16;
 
 const NOTHING = new Uint8Array(0);
 
@@ -176,7 +181,7 @@ export class Listener {
   private opened(socket: Socket<SocketTransport>, secure: boolean): void {
     const transport = new SocketTransport(socket, this.local, this.ticker);
     socket.data = transport;
-    if (this.open.size >= this.most) {
+    if (this.open.size >= this.limit()) {
       this.full();
       socket.terminate();
       return;
@@ -246,6 +251,11 @@ export class Listener {
     flushAll();
   }
 
+  /** How many client connections are taken now. */
+  private limit(): number {
+    return Math.max(FEWEST, this.most - (this.options.instanceFiles?.() ?? 0));
+  }
+
   private full(): void {
     if (this.ticker.now - this.fullLogged < FULL_LOG_MS) return;
     this.fullLogged = this.ticker.now;
@@ -255,7 +265,7 @@ export class Listener {
       "Connections are turned away: this process is near its limit of open files.",
       {
         connections: this.open.size,
-        limit: this.most,
+        limit: this.limit(),
       },
     );
   }

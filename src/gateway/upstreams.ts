@@ -50,6 +50,11 @@ export class Upstreams {
     return this.#ready.length > 0;
   }
 
+  /** Instances that are published: each costs a connection. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /**
    * Makes the published list the one that holds. Resolves once every instance of it is connected or found gone, and none that is
    * not in it gets another request.

@@ -78,6 +78,7 @@ class Gateway {
           meter.move("headrace_client_connections", 1);
         },
         closed: () => meter.move("headrace_client_connections", -1),
+        instanceFiles: () => this.#instanceFiles(),
         log: (record: LogRecord) => send({ type: "log", record }),
       });
     } catch (error) {
@@ -87,6 +88,12 @@ class Gateway {
     }
     await Promise.all(connected);
     send({ type: "ready", port: this.#listener.port });
+  }
+
+  #instanceFiles(): number {
+    let files = 0;
+    for (const { core } of this.#revisions.values()) files += core.upstreams.size;
+    return files;
   }
 
   /** Resolves once it is connected to the instances that are there. */
