@@ -14,7 +14,7 @@ const NEWEST = 0.3;
 const noCounters: Totals = { arrived: 0, refused: 0, finished: 0, slotMs: 0 };
 
 export class DemandMeter {
-  readonly #lineDrainMs: number;
+  readonly #lineDrainMs: () => number;
   #running = 0;
   #waiting = 0;
   #readings = 0;
@@ -24,7 +24,7 @@ export class DemandMeter {
   #serviceMs: number | null = null;
   #admittedPerSecond = 0;
 
-  constructor(lineDrainMs: number, now: number, totals: Totals) {
+  constructor(lineDrainMs: () => number, now: number, totals: Totals) {
     this.#lineDrainMs = lineDrainMs;
     this.#at = now;
     this.#totals = totals;
@@ -76,7 +76,7 @@ export class DemandMeter {
       running,
       admittedPerSecond: this.#admittedPerSecond,
       serviceTimeMs: this.#serviceMs,
-      drainMs: this.#lineDrainMs,
+      drainMs: this.#lineDrainMs(),
     });
   }
 

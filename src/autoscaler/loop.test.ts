@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { ManualClock } from "../base/clock.ts";
 import { AutoscalerLoop } from "./loop.ts";
-import type { LoopPorts, Totals } from "./ports.ts";
+import type { LoopPorts, Totals, UsageView } from "./ports.ts";
 import type { Decision } from "./reasons.ts";
 import { type AutoscalerSettings, defaultSettings } from "./settings.ts";
 
@@ -20,6 +20,7 @@ class Service {
   ready = 1;
   starting = 0;
   startMs = START_MS;
+  usage: UsageView = {};
   readonly loop: AutoscalerLoop;
 
   constructor(settings: Partial<AutoscalerSettings> = {}) {
@@ -28,6 +29,7 @@ class Service {
       counts: () => this.counts,
       totals: () => this.totals,
       pool: () => ({ ready: this.ready, starting: this.starting }),
+      usage: () => this.usage,
       scale: (count) => this.#scale(count),
       decided: (decision, news) => void this.decisions.push({ decision, news }),
     };
@@ -175,11 +177,19 @@ describe("what it must not do", () => {
 
   test("slow starts are not ordered for every request that waits", () => {
     const service = new Service();
-    service.loop.instanceReady(60_000);
+    for (let n = 0; n < 8; n++) service.loop.instanceReady(60_000);
     service.counts = { running: 10, waiting: 40 };
     for (let n = 0; n < 10; n++) service.loop.lineFormed(service.clock.now());
     expect(service.instances).toBe(1);
     expect(service.decisions.filter(({ news }) => news).length).toBe(1);
+  });
+
+  test("one start that was slow, on a machine that had other things to do, does not make starts slow", () => {
+    const service = new Service();
+    service.loop.instanceReady(5_000);
+    service.counts = { running: 10, waiting: 40 };
+    service.loop.lineFormed(service.clock.now());
+    expect(service.instances).toBe(8);
   });
 
   test("nothing happens after a stop", () => {
@@ -190,6 +200,25 @@ describe("what it must not do", () => {
     service.seconds(100);
     expect(service.scaled).toEqual([]);
     expect(service.clock.pending).toBe(0);
+  });
+});
+
+describe("usage", () => {
+  test("of processors wants more instances than the requests do, while there are requests", () => {
+    const service = new Service({ cpuUtilization: 0.5 });
+    service.counts = { running: 1, waiting: 0 };
+    service.usage = { cpu: [1] };
+    service.seconds(10);
+    expect(service.instances).toBe(2);
+    expect(service.decisions.at(-1)!.decision.reasons.some(({ rule }) => rule === "resource")).toBe(true);
+  });
+
+  test("without a target for it changes nothing", () => {
+    const service = new Service();
+    service.counts = { running: 1, waiting: 0 };
+    service.usage = { cpu: [1], memory: [1] };
+    service.seconds(10);
+    expect(service.instances).toBe(1);
   });
 });
 

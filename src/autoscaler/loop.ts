@@ -17,7 +17,7 @@ import { decide, type Outcome } from "./decide.ts";
 import { DemandMeter } from "./demand.ts";
 import type { Counts, LoopPorts, PoolView } from "./ports.ts";
 import { type Decision, isNews } from "./reasons.ts";
-import { type AutoscalerSettings, panicWindowMs } from "./settings.ts";
+import { type AutoscalerSettings, lineDrainMs, panicWindowMs } from "./settings.ts";
 import { type AutoscalerState, observe, startedState } from "./state.ts";
 import { Wakes } from "./wakes.ts";
 
@@ -25,6 +25,9 @@ const READING_MS = 100;
 const SAMPLE_MS = 1_000;
 /** Weight of the newest start in the mean start time. */
 const NEWEST = 0.5;
+
+/** Starts that are remembered. */
+const STARTS_KEPT = 8;
 
 export class AutoscalerLoop {
   readonly wakes = new Wakes();
@@ -37,6 +40,7 @@ export class AutoscalerLoop {
   /** When the next sample and the next decision are due. */
   #sampleAt: number;
   #tickAt: number;
+  readonly #starts: number[] = [];
   #told: { tick: Decision | undefined; burst: Decision | undefined } = { tick: undefined, burst: undefined };
   #cancel = () => {};
   #stopped = false;
@@ -49,7 +53,7 @@ export class AutoscalerLoop {
     const now = ports.clock.now();
     const { ready, starting } = ports.pool();
     this.#state = startedState(settings, now, ready + starting);
-    this.#demand = new DemandMeter(settings.lineDrainMs, now, ports.totals());
+    this.#demand = new DemandMeter(() => lineDrainMs(settings, this.#startTimeMs), now, ports.totals());
     this.#sampleAt = now + SAMPLE_MS;
     this.#tickAt = now + settings.tickMs;
   }
@@ -87,6 +91,8 @@ export class AutoscalerLoop {
   instanceReady(startMs: number): void {
     this.#startTimeMs =
       this.#startTimeMs === null ? startMs : NEWEST * startMs + (1 - NEWEST) * this.#startTimeMs;
+    this.#starts.push(startMs);
+    if (this.#starts.length > STARTS_KEPT) this.#starts.shift();
     this.wakes.ready(this.#clock.now());
   }
 
@@ -131,13 +137,16 @@ export class AutoscalerLoop {
     const { tickMs } = this.#settings;
     this.#tickAt += Math.max(1, Math.ceil((now - this.#tickAt) / tickMs)) * tickMs;
     const pool = this.#ports.pool();
-    const view = { now, ...pool, startTimeMs: this.#startTimeMs, reachable: true };
+    const usage = this.#ports.usage();
+    const view = { now, ...pool, ...usage, startTimeMs: this.#startTimeMs, reachable: true };
     this.#follow(decide(this.#state, view, this.#settings), pool);
   }
 
   #burstView(counts: Counts, pool: PoolView): BurstView {
     const seen = this.#demand.moment(counts, this.#ports.totals());
-    return { now: this.#clock.now(), ...pool, ...seen, startTimeMs: this.#startTimeMs };
+    // The quickest of the last ones: what a start takes by itself, without what else the machine had to do.
+    const startTimeMs = this.#starts.length === 0 ? null : Math.min(...this.#starts);
+    return { now: this.#clock.now(), ...pool, ...seen, startTimeMs };
   }
 
   #follow({ state, decision }: Outcome, pool: PoolView): void {

@@ -30,6 +30,12 @@ export interface PoolView {
   readonly starting: number;
 }
 
+/** Share of its limits that each ready instance uses, null where that is not known. Left out: nothing is known. */
+export interface UsageView {
+  readonly cpu?: readonly (number | null)[];
+  readonly memory?: readonly (number | null)[];
+}
+
 /** Everything the loop needs. */
 export interface LoopPorts {
   readonly clock: Clock;
@@ -37,6 +43,8 @@ export interface LoopPorts {
   counts(): Counts | null;
   totals(): Totals;
   pool(): PoolView;
+  /** As it was measured last. Only with a target for it. */
+  usage(): UsageView;
   /** Keeps so many instances from now on. Returns at once. */
   scale(count: number): void;
   /** A decision was taken. `news`: it changes something, or another rule than before spoke. */

@@ -68,9 +68,10 @@ export interface AutoscalerSettings {
 
   /**
    * Time in which a line should be worked off, see waitingSlots in state.ts. 0: each request that waits counts as a slot, which
-   * orders far too many instances when a start takes longer than a request. Default 0.
+   * orders far too many instances when a start takes longer than a request. Null: as long as a start takes, where starts are not
+   * cheap, else 0. Default 0.
    */
-  readonly lineDrainMs: number;
+  readonly lineDrainMs: number | null;
 
   /** Resource targets change nothing while usage is this close to the target. Default 0.1. */
   readonly tolerance: number;
@@ -123,6 +124,12 @@ export const BUCKET_MS = 1_000;
 
 /** Knative divides by no less than this. */
 const LEAST_TARGET = 0.01;
+
+/** The time in which a line should be worked off. @param startTimeMs how long a start takes; null when not known */
+export function lineDrainMs(settings: AutoscalerSettings, startTimeMs: number | null): number {
+  if (settings.lineDrainMs !== null) return settings.lineDrainMs;
+  return startTimeMs !== null && startTimeMs > settings.cheapStartMs ? startTimeMs : 0;
+}
 
 /** Requests that one instance should have: its slots at the utilisation that is aimed at. */
 export function concurrencyTarget(settings: AutoscalerSettings): number {
@@ -195,7 +202,7 @@ export function checkSettings(settings: AutoscalerSettings): readonly SettingPro
   need("scaleDownDelayMs", s.scaleDownDelayMs >= 0 && s.scaleDownDelayMs <= 3_600_000, "from 0 to 1 h");
   need("scaleToZeroGraceMs", s.scaleToZeroGraceMs >= 0, "0 or more");
   need("cheapStartMs", s.cheapStartMs >= 0, "0 or more");
-  need("lineDrainMs", s.lineDrainMs >= 0, "0 or more");
+  need("lineDrainMs", (s.lineDrainMs ?? 0) >= 0, "0 or more");
   need("tolerance", s.tolerance >= 0 && s.tolerance < 1, "from 0 to below 1");
   return found;
 }

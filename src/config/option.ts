@@ -137,12 +137,12 @@ export function integer(basics: Basics & Range & { fallback: number }): Option<n
   });
 }
 
-/** A share in percent, 1 to 100: `70%` or `70`. */
+/** A share in percent, 1 to 100: `70%` or `70`. A fallback of 0 stands for "not given". */
 export function percent(basics: Basics & { fallback: number }): Option<number> {
   return make<number>(basics, {
     placeholder: "PERCENT",
     fallback: basics.fallback,
-    fallbackText: `${basics.fallback}%`,
+    fallbackText: basics.fallback === 0 ? "" : `${basics.fallback}%`,
     schema: { type: ["integer", "string"], pattern: "^(100|[1-9][0-9]?) ?%?$", minimum: 1, maximum: 100 },
     read(value) {
       const reading = readInteger(value.replace(/ ?%$/, ""), { min: 1, max: 100 }, "");

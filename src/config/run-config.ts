@@ -6,12 +6,15 @@ export interface ScalingConfig {
   readonly targetUtilization: number;
   /** Of one instance; null: not a target. */
   readonly requestsPerSecond: number | null;
+  /** Shares of an instance's limits, above 0 and at most 1; null: not a target. */
+  readonly cpuUtilization: number | null;
+  readonly memoryUtilization: number | null;
   readonly stableWindowMs: number;
   readonly scaleDownDelayMs: number;
   /** Time without a request, at least the stable window where it matters. */
   readonly scaleToZeroAfterMs: number;
-  /** 0: each request that waits counts as a slot. */
-  readonly lineDrainMs: number;
+  /** 0: each request that waits counts as a slot. Null: as the starts are. */
+  readonly lineDrainMs: number | null;
 }
 
 /** All that `headrace run` was told. Durations in milliseconds, sizes in bytes; 0 switches a limit off. Frozen. */

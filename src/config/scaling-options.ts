@@ -36,6 +36,18 @@ export const scalingOptions = {
     fallback: 0,
     doc: "Requests per second that one instance manages, beside the slots. 0: not a target.",
   }),
+  scaleCpu: percent({
+    flag: "scale-cpu",
+    group: "Scaling",
+    fallback: 0,
+    doc: "Share of an instance's --cpu, or of one core without that, that is to be used; beside the slots, the target that wants the most instances counts.",
+  }),
+  scaleMemory: percent({
+    flag: "scale-memory",
+    group: "Scaling",
+    fallback: 0,
+    doc: "The same for its --memory.",
+  }),
   stableWindow: duration({
     flag: "stable-window",
     group: "Scaling",
@@ -60,6 +72,6 @@ export const scalingOptions = {
     flag: "line-drain",
     group: "Scaling",
     fallback: "0",
-    doc: "Time in which a line should be worked off. 0: each request that waits counts as a slot.",
+    doc: "Time in which a line should be worked off. 0: each request that waits counts as a slot. Default: that, or the time of a start where starts take over a second.",
   }),
 } as const;

@@ -32,12 +32,15 @@ describe("limits switch the autoscaler on", () => {
   });
 
   test("all is handed on", () => {
-    const flags = "--scale-target 50% --target-rps 20 --scale-down-delay 1m --line-drain 2s".split(" ");
+    const flags =
+      "--scale-target 50% --target-rps 20 --scale-cpu 60% --scale-down-delay 1m --line-drain 2s".split(" ");
     expect(part(["--min-instances", "0", "--scale-to-zero-after", "5m", ...flags]).scaling).toEqual({
       minInstances: 0,
       maxInstances: 100,
       targetUtilization: 0.5,
       requestsPerSecond: 20,
+      cpuUtilization: 0.6,
+      memoryUtilization: null,
       stableWindowMs: 60_000,
       scaleDownDelayMs: 60_000,
       scaleToZeroAfterMs: 300_000,
@@ -46,6 +49,10 @@ describe("limits switch the autoscaler on", () => {
     expect(part(["--max-instances", "2"]).scaling).toMatchObject({
       targetUtilization: 0.7,
       requestsPerSecond: null,
+      lineDrainMs: null,
+    });
+    expect(part(["--max-instances", "2", "--scale-memory", "80", "--memory", "1Gi"]).scaling).toMatchObject({
+      memoryUtilization: 0.8,
     });
   });
 

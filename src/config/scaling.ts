@@ -12,6 +12,8 @@ const HOUR_MS = 3_600_000;
 const DETAILS = [
   "scaleTarget",
   "targetRps",
+  "scaleCpu",
+  "scaleMemory",
   "stableWindow",
   "scaleDownDelay",
   "scaleToZeroAfter",
@@ -42,10 +44,12 @@ export function scalingPart(parsed: ParsedRun): {
       maxInstances: max,
       targetUtilization: values.scaleTarget / 100,
       requestsPerSecond: values.targetRps === 0 ? null : values.targetRps,
+      cpuUtilization: values.scaleCpu === 0 ? null : values.scaleCpu / 100,
+      memoryUtilization: values.scaleMemory === 0 ? null : values.scaleMemory / 100,
       stableWindowMs: stableWindow(parsed),
       scaleDownDelayMs: values.scaleDownDelay,
       scaleToZeroAfterMs: values.scaleToZeroAfter,
-      lineDrainMs: values.lineDrain,
+      lineDrainMs: parsed.origins.lineDrain === "" ? null : values.lineDrain,
     },
   };
 }
@@ -66,7 +70,7 @@ function stableWindow({ values, origins }: ParsedRun): number {
 
 /** What of this does not go together. */
 export function* scalingContradictions(parsed: ParsedRun): Generator<Problem> {
-  const { origins } = parsed;
+  const { origins, values } = parsed;
   const limit = origins.minInstances === "" ? origins.maxInstances : origins.minInstances;
   if (deliberate(origins.instances) && deliberate(limit)) {
     yield conflict(
@@ -88,6 +92,13 @@ export function* scalingContradictions(parsed: ParsedRun): Generator<Problem> {
   if (min > max) {
     const message = `At least ${min} and at most ${max} cannot be.`;
     yield conflict(origins.minInstances, message, `Change it or ${origins.maxInstances}.`);
+  }
+  if (values.scaleMemory > 0 && values.memory === 0) {
+    yield conflict(
+      origins.scaleMemory,
+      "It is a share of --memory, which is not given.",
+      "Add --memory 512MiB.",
+    );
   }
   yield* windowContradictions(parsed);
 }

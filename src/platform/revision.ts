@@ -129,6 +129,7 @@ export class Revision {
       meter: this.meter,
       gateways,
       pool: this.pool,
+      limits: { cpu: config.cpu, memory: config.memory },
       log,
     });
     const { loop } = this.#scaling;
@@ -160,7 +161,7 @@ export class Revision {
   /** No more instances are started or stopped for the load's sake. */
   hold(): void {
     this.#control?.stop();
-    this.#scaling?.loop.stop();
+    this.#scaling?.stop();
   }
 
   /** Stops the instances once their requests are done, or `drainMs` are over. */

@@ -9,6 +9,8 @@ const config: ScalingConfig = {
   maxInstances: 50,
   targetUtilization: 0.7,
   requestsPerSecond: null,
+  cpuUtilization: null,
+  memoryUtilization: 0.8,
   stableWindowMs: 60_000,
   scaleDownDelayMs: 0,
   scaleToZeroAfterMs: 90_000,

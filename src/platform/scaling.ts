@@ -12,6 +12,7 @@ import type { Pool } from "../instances/index.ts";
 import type { LogSink } from "../model/log.ts";
 import type { DecisionReport } from "../model/scaling.ts";
 import type { Gateways } from "./gateways.ts";
+import { UsageWatch } from "./usage.ts";
 
 /** Decisions that are kept. */
 const KEPT = 100;
@@ -23,6 +24,8 @@ export interface ScalingParts {
   readonly meter: MeterReader;
   readonly gateways: Gateways;
   readonly pool: Pool;
+  /** Of one instance: cores and bytes, 0 for none. */
+  readonly limits: { readonly cpu: number; readonly memory: number };
   readonly log: LogSink;
 }
 
@@ -38,6 +41,8 @@ export function autoscalerSettings(scaling: ScalingConfig, concurrency: number):
     concurrency,
     targetUtilization: scaling.targetUtilization,
     requestsPerSecond: scaling.requestsPerSecond,
+    cpuUtilization: scaling.cpuUtilization,
+    memoryUtilization: scaling.memoryUtilization,
     stableWindowMs,
     panicWindowPercentage: Math.min(100, Math.max(tenth, (100 * PANIC_WINDOW_MS) / stableWindowMs)),
     scaleDownDelayMs,
@@ -69,6 +74,7 @@ export class Decisions {
 export class Scaling {
   readonly loop: AutoscalerLoop;
   readonly decisions = new Decisions();
+  readonly #usage: UsageWatch | undefined;
   readonly #log: LogSink;
   readonly #clock: Clock = systemClock;
 
@@ -76,6 +82,8 @@ export class Scaling {
   constructor(settings: AutoscalerSettings, parts: ScalingParts) {
     const { table, meter, gateways, pool, log } = parts;
     this.#log = log;
+    const watched = settings.cpuUtilization !== null || settings.memoryUtilization !== null;
+    if (watched) this.#usage = new UsageWatch({ clock: this.#clock, pool, limits: parts.limits });
     this.loop = new AutoscalerLoop(settings, {
       clock: this.#clock,
       counts: () =>
@@ -84,9 +92,15 @@ export class Scaling {
           : null,
       totals: () => meter.demand(),
       pool: () => pool.counts,
+      usage: () => this.#usage?.view ?? {},
       scale: (count) => void pool.scale(count),
       decided: (decision, news) => this.#decided(decision, news),
     });
+  }
+
+  stop(): void {
+    this.loop.stop();
+    this.#usage?.stop();
   }
 
   #decided(decision: Decision, news: boolean): void {

@@ -3,6 +3,7 @@
 import { burst, burstWants } from "../burst.ts";
 import { decide, type Outcome } from "../decide.ts";
 import { type Decision, isNews } from "../reasons.ts";
+import { lineDrainMs } from "../settings.ts";
 import { type AutoscalerState, freshState, observe, refusedSlots, waitingSlots } from "../state.ts";
 import type { Meter, SimulationOptions, World } from "./world.ts";
 
@@ -31,11 +32,12 @@ export class Scaler {
     if (overMs <= 0) return;
     this.#refusedPerMs = refused / overMs;
     this.#admittedPerSecond = (1_000 * (arrived - refused)) / overMs;
+    const { settings, startTimeMs } = this.#options;
     const line = { running, admittedPerSecond: this.#admittedPerSecond, serviceTimeMs };
     this.#state = observe(this.#state, {
       now: meter.world.now,
       running,
-      waiting: waitingSlots(waiting, { ...line, drainMs: this.#options.settings.lineDrainMs }),
+      waiting: waitingSlots(waiting, { ...line, drainMs: lineDrainMs(settings, startTimeMs) }),
       refused: refusedSlots(refused, overMs, serviceTimeMs),
       arrivalsPerSecond: (1_000 * arrived) / overMs,
     });
@@ -59,7 +61,7 @@ export class Scaler {
     const refused = this.#refusedPerMs * serviceTimeMs;
     const { startTimeMs, settings } = this.#options;
     const admittedPerSecond = Math.max(this.#admittedPerSecond, meter.admittedPerSecond());
-    const line = { running, admittedPerSecond, serviceTimeMs, drainMs: settings.lineDrainMs };
+    const line = { running, admittedPerSecond, serviceTimeMs, drainMs: lineDrainMs(settings, startTimeMs) };
     const waiting = waitingSlots(meter.world.waiting, line);
     const view = { now, ready, starting, running, waiting, refused, startTimeMs };
     if (burstWants(view, settings) <= this.desired) return this.desired;

@@ -174,6 +174,8 @@ const serviceKeys: MapShape["keys"] = {
     max: sets("maxInstances"),
     target: sets("scaleTarget"),
     rps: sets("targetRps"),
+    cpu: sets("scaleCpu"),
+    memory: sets("scaleMemory"),
     stableWindow: sets("stableWindow"),
     downDelay: sets("scaleDownDelay"),
     toZeroAfter: sets("scaleToZeroAfter"),
