@@ -7,7 +7,7 @@ BUN    := scripts/bun
 VENV   := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install start test lint format typecheck docs bench scaling soak clean
+.PHONY: help install start test lint format typecheck docs bench scaling inflight soak clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +37,11 @@ docs: install ## Rewrite the tables in docs/ that are made from the source
 bench: install ## Compare with named peers, side by side; writes bench/results/
 	$(BUN) bench/run.ts $(ARGS)
 
-scaling: install ## Measure wakes, scale-out, 50,000 requests in flight and floods against their bars (ARGS="--only overload")
+scaling: install ## Measure wakes, scale-out, churn and floods against their bars (ARGS="--only overload")
 	$(BUN) bench/scaling.ts $(ARGS)
+
+inflight: install ## Hold 50,000 requests in flight, beside uvicorn
+	$(BUN) bench/in_flight.ts $(ARGS)
 
 soak: install ## Ten minutes of load; the verdict is on the memory of each process
 	$(BUN) bench/soak.ts $(ARGS)

@@ -1,7 +1,7 @@
 /**
- * Measures how Headrace starts, scales, holds and sheds, and says which bars are reached.
+ * Measures how Headrace starts, scales and sheds, and says which bars are reached.
  *
- *   scripts/bun bench/scaling.ts [--only cold-start,scale-out,churn,in-flight,overload] [--rounds 9]
+ *   scripts/bun bench/scaling.ts [--only cold-start,scale-out,churn,overload] [--rounds 9]
  *
  * Writes bench/results/scaling-DATE.json and .md; parts that are not run keep their figures of the same day.
  */
@@ -13,11 +13,10 @@ import { ROOT } from "./headrace.ts";
 import { type Figure, type Part, reaches } from "./part.ts";
 import { churn } from "./parts/churn.ts";
 import { coldStart } from "./parts/cold-start.ts";
-import { inFlight } from "./parts/in-flight.ts";
 import { overload } from "./parts/overload.ts";
 import { scaleOut } from "./parts/scale-out.ts";
 
-const parts: readonly Part[] = [coldStart, scaleOut, churn, inFlight, overload];
+const parts: readonly Part[] = [coldStart, scaleOut, churn, overload];
 
 interface Measured {
   readonly name: string;

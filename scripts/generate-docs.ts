@@ -16,6 +16,7 @@ import type { EventTable } from "../src/base/signals.ts";
 import { checkOptions } from "../src/cli/commands/check-options.ts";
 import { doctorOptions } from "../src/cli/commands/doctor-options.ts";
 import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
+import { upOptions } from "../src/cli/commands/up-options.ts";
 import { cliEvents } from "../src/cli/events.ts";
 import { flagForm, variables } from "../src/cli/help.ts";
 import { configErrors } from "../src/config/errors.ts";
@@ -37,7 +38,13 @@ const ROOT = join(import.meta.dir, "..");
 /** The pages, and what makes their parts. */
 const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   "docs/config.md": { keys: keyTables },
-  "docs/cli.md": { options: optionTables, check: checkTable, doctor: doctorTable, simulate: simulateTables },
+  "docs/cli.md": {
+    options: optionTables,
+    check: checkTable,
+    up: upTable,
+    doctor: doctorTable,
+    simulate: simulateTables,
+  },
   "docs/errors.md": { command: commandErrors, http: httpErrors, admin: adminErrorTable },
   "docs/metrics.md": { metrics: metricTable, events: eventTable },
 };
@@ -115,6 +122,12 @@ function keyTables(): string {
 /** The flags of headrace check. */
 function checkTable(): string {
   const rows = Object.values(checkOptions).map((option) => [code(flagForm(option)), option.doc]);
+  return table(["flag", "what it does"], rows);
+}
+
+/** The flags of headrace up. */
+function upTable(): string {
+  const rows = Object.values(upOptions).map((option) => [code(flagForm(option)), option.doc]);
   return table(["flag", "what it does"], rows);
 }
 

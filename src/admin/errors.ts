@@ -19,6 +19,12 @@ export const adminErrors = {
     whose: "user",
     text: "A web page of another origin may not act on Headrace.",
   },
+  admin_service_unknown: {
+    status: 404,
+    whose: "user",
+    text: "There is no service of this name.",
+    hint: "headrace ps lists them.",
+  },
   admin_instance_unknown: {
     status: 404,
     whose: "user",

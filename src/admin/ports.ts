@@ -16,6 +16,7 @@ export type ActionOutcome =
   | { readonly kind: "done" }
   /** There is no instance of this id. */
   | { readonly kind: "unknown-instance" }
+  | { readonly kind: "unknown-service" }
   /** The start is still under way. */
   | { readonly kind: "starting" }
   /** It was tried and did not work; what ran before still runs. */
@@ -23,11 +24,17 @@ export type ActionOutcome =
 
 export interface AdminPorts {
   readiness(): Readiness;
-  /** Null while the start is under way. */
+  /** Of the one service of `headrace run`, of the first one of `headrace up`; null while the start is under way. */
   status(): Promise<StatusReport | null>;
+  /** One for each service; null while the start is under way. */
+  services(): Promise<readonly StatusReport[] | null>;
   metrics(): Promise<readonly MetricFamily[]>;
   /** The autoscaler's last decisions, oldest first; null while the start is under way. */
   decisions(): readonly DecisionReport[] | null;
+  /** The same of one service; undefined when there is none of this name. */
+  decisionsOf(service: string): readonly DecisionReport[] | null | undefined;
+  /** Starts a new revision of a service and retires the old one. Resolves when it serves, or could not. */
+  deploy(service: string): Promise<ActionOutcome>;
   /** Builds new instances, swaps, retires the old ones. Resolves when the new ones serve, or could not. */
   reload(): Promise<ActionOutcome>;
   /** Writes the stacks of all threads of an instance to its log. */

@@ -57,6 +57,9 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
   const ports: AdminPorts = {
     readiness: () => world.readiness ?? { ready: true, why: "" },
     status: world.status ?? (() => Promise.resolve(report)),
+    services: () => Promise.resolve([report]),
+    decisionsOf: (name) => (name === "shop" ? (world.decisions ?? null) : undefined),
+    deploy: (name) => (name === "shop" ? act("deploy")(name) : Promise.resolve({ kind: "unknown-service" })),
     metrics: () => Promise.resolve([{ name: "x", kind: "gauge", help: "h", samples: [] }]),
     decisions: () => world.decisions ?? null,
     reload: act("reload"),

@@ -76,12 +76,15 @@ class Api {
   readonly #ports: AdminPorts;
   readonly #exposed: boolean;
   readonly #log: (event: AdminEvent, message: string, fields: Record<string, string>) => void;
-  /** Paths with their methods. `*` stands for one part, an instance's id. */
+  /** Paths with their methods. `*` stands for one part: an instance's id, a service's name. */
   readonly #routes: readonly (readonly [path: string, method: "GET" | "POST", answer: Answer])[] = [
     ["/healthz", "GET", () => plain(200, "ok\n")],
     ["/readyz", "GET", () => this.#readiness()],
     ["/metrics", "GET", (request) => this.#metrics(request)],
     ["/v1/status", "GET", () => this.#status()],
+    ["/v1/services", "GET", () => this.#services()],
+    ["/v1/services/*/decisions", "GET", (_, name) => this.#decisionsOf(name)],
+    ["/v1/services/*/deploy", "POST", async (_, name) => this.#acted(await this.#ports.deploy(name))],
     ["/v1/decisions", "GET", () => this.#decisions()],
     ["/v1/reload", "POST", async () => this.#acted(await this.#ports.reload())],
     ["/v1/instances/*/stacks", "POST", async (_, id) => this.#acted(await this.#ports.stacks(id))],
@@ -134,6 +137,17 @@ class Api {
     return status === null ? failure("admin_starting") : json(200, status);
   }
 
+  async #services(): Promise<Response> {
+    const services = await this.#ports.services();
+    return services === null ? failure("admin_starting") : json(200, services);
+  }
+
+  #decisionsOf(service: string): Response {
+    const decisions = this.#ports.decisionsOf(service);
+    if (decisions === undefined) return failure("admin_service_unknown");
+    return decisions === null ? failure("admin_starting") : json(200, decisions);
+  }
+
   #decisions(): Response {
     const decisions = this.#ports.decisions();
     return decisions === null ? failure("admin_starting") : json(200, decisions);
@@ -150,6 +164,7 @@ class Api {
   #acted(outcome: ActionOutcome): Response {
     if (outcome.kind === "done") return json(200, { ok: true });
     if (outcome.kind === "starting") return failure("admin_starting");
+    if (outcome.kind === "unknown-service") return failure("admin_service_unknown");
     if (outcome.kind === "unknown-instance") return failure("admin_instance_unknown");
     return json(422, { error: { code: outcome.code, message: outcome.message } });
   }

@@ -9,6 +9,10 @@ export const cliEvents = {
   "cli.draining": { level: "info", text: "The first signal came: requests in flight may finish." },
   "cli.forced": { level: "warn", text: "A second signal came: nothing is waited for." },
   "cli.reload": { level: "info", text: "SIGHUP came: the app is loaded anew." },
+  "cli.file_wrong": {
+    level: "error",
+    text: "The changed headrace.yaml has problems; what runs goes on as it is.",
+  },
   "cli.rejection": { level: "error", text: "A fault of Headrace itself; it goes on." },
   "cli.fault": { level: "error", text: "A fault of Headrace itself that ends it." },
   "cli.reload_failed": { level: "warn", text: "The reload failed on our side." },

@@ -11,6 +11,8 @@ type Command = (argv: readonly string[], io: Io) => number | Promise<number>;
 /** Each command is loaded when it is asked for: `ps` does not wait for what `run` needs. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import("./commands/run.ts")).run,
+  up: async () => (await import("./commands/up.ts")).up,
+  deploy: async () => (await import("./commands/deploy.ts")).deploy,
   check: async () => (await import("./commands/check.ts")).check,
   ps: async () => (await import("./commands/ps.ts")).ps,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,

@@ -1,8 +1,10 @@
 /** What is said once everything runs. Pure. */
 
 import { showDuration } from "../base/units.ts";
+import type { ApplicationConfig } from "../config/file/config.ts";
 import type { StatusReport } from "../model/instance.ts";
 import type { LogRecord } from "../model/log.ts";
+import { routeText } from "./commands/check-text.ts";
 import { cliRecord } from "./events.ts";
 
 /** Emphasis, where the terminal has it. */
@@ -59,5 +61,37 @@ export function startedRecord(status: StatusReport, adminUrl: string): LogRecord
     gateways: status.gateways.length,
     preload: status.preload.level,
     preload_reasons: status.preload.reasons.join("; "),
+  });
+}
+
+export interface StartedApplication {
+  readonly application: ApplicationConfig;
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly services: readonly StatusReport[];
+}
+
+/** The block for people about many services. */
+export function applicationText(about: StartedApplication, paint: Emphasis): string {
+  const { application, url, adminUrl, services } = about;
+  const width = Math.max(...services.map(({ service }) => service.length));
+  const lines = services.map((status, index) => {
+    const routes = application.services[index]!.routes.map(routeText).join(", ") || "no route";
+    const count = `${status.instances.length} × ${slots(status.concurrency)}${range(status)}`;
+    return `  ${paint.bold(status.service.padEnd(width))}  ${routes}  ${paint.dim(`${status.app}, ${count}`)}\n`;
+  });
+  const admin = `  ${paint.dim(`admin ${adminUrl === "" ? "off" : adminUrl}`)}\n`;
+  return `\n  ${paint.bold(application.name)} is served on ${paint.bold(paint.cyan(url))}\n\n${lines.join("")}\n${admin}\n`;
+}
+
+/** The same for programs. */
+export function applicationRecord({ application, url, adminUrl, services }: StartedApplication): LogRecord {
+  return cliRecord("cli.serving", `${application.name} is served on ${url}`, {
+    "service.name": application.name,
+    "url.full": url,
+    admin_url: adminUrl,
+    app: application.file,
+    services: services.map(({ service }) => service).join(" "),
+    instances: services.reduce((sum, { instances }) => sum + instances.length, 0),
   });
 }

@@ -33,6 +33,11 @@ export const configErrors = {
     text: "headrace.yaml is no valid YAML, or something that must be there is not.",
   },
   unknown_key: { exit: Exit.USAGE, whose: "user", text: "headrace.yaml has a key that means nothing." },
+  no_route: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "A service among others has no route, so no request reaches it.",
+  },
   variable_missing: {
     exit: Exit.USAGE,
     whose: "user",

@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { HeadraceError } from "../base/errors.ts";
 import type { ReleaseStack } from "../base/release.ts";
 import type { LogSink } from "../model/log.ts";
 import type { GatewaysPorts } from "./gateways.ts";
@@ -39,4 +40,22 @@ export async function within(ms: number, promise: Promise<unknown>): Promise<voi
   const cancel = systemClock.after(ms, timer.resolve);
   await Promise.race([promise, timer.promise]);
   cancel();
+}
+
+/**
+ * A start that can be given up.
+ * @throws HeadraceError start_cancelled
+ */
+export async function unlessCancelled<T>(starting: Promise<T>, cancel: AbortSignal): Promise<T> {
+  // What is released under its feet ends it with errors that nobody needs any more.
+  starting.catch(() => {});
+  const cancelled = Promise.withResolvers<never>();
+  const give = () => cancelled.reject(new HeadraceError("start_cancelled", "The start was given up."));
+  if (cancel.aborted) give();
+  cancel.addEventListener("abort", give, { once: true });
+  try {
+    return await Promise.race([starting, cancelled.promise]);
+  } finally {
+    cancel.removeEventListener("abort", give);
+  }
 }

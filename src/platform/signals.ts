@@ -33,6 +33,10 @@ export type PlatformMetric = keyof typeof platformMetrics;
 /** Log events of the platform. */
 export const platformEvents = {
   "platform.changed": { level: "info", text: "Files of the app changed, so it is loaded anew." },
+  "platform.applied": {
+    level: "info",
+    text: "A changed file or a deployed service holds: new revisions serve, old ones finish what they have.",
+  },
   "platform.stopping": { level: "info", text: "The stop was asked for; requests in flight may finish." },
   "platform.stopped": { level: "info", text: "Everything is down." },
   "platform.gateway_died": {

@@ -1,7 +1,7 @@
 /** The composition root: binds the rooms to each other for one service on one machine, and takes them down again. */
 
 import { join } from "node:path";
-import { Exit, HeadraceError } from "../base/errors.ts";
+import { Exit } from "../base/errors.ts";
 import { ReleaseStack } from "../base/release.ts";
 import type { RunConfig } from "../config/run-config.ts";
 import { revisionName } from "../config/service.ts";
@@ -11,7 +11,7 @@ import type { LogSink } from "../model/log.ts";
 import type { MetricFamily } from "../model/metric.ts";
 import type { DecisionReport } from "../model/scaling.ts";
 import { probePort, urlOf } from "./address.ts";
-import { gatewaysPorts, makeRunDir, SPARE_COLUMNS, within } from "./common.ts";
+import { gatewaysPorts, makeRunDir, SPARE_COLUMNS, unlessCancelled, within } from "./common.ts";
 import { frontSettings, soleRouting } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { watchForReload } from "./reload.ts";
@@ -66,20 +66,6 @@ export async function start(config: RunConfig, io: PlatformIo): Promise<Running>
   } catch (error) {
     await release.release();
     throw error;
-  }
-}
-
-async function unlessCancelled(starting: Promise<Running>, cancel: AbortSignal): Promise<Running> {
-  // What is released under its feet ends it with errors that nobody needs any more.
-  starting.catch(() => {});
-  const cancelled = Promise.withResolvers<never>();
-  const give = () => cancelled.reject(new HeadraceError("start_cancelled", "The start was given up."));
-  if (cancel.aborted) give();
-  cancel.addEventListener("abort", give, { once: true });
-  try {
-    return await Promise.race([starting, cancelled.promise]);
-  } finally {
-    cancel.removeEventListener("abort", give);
   }
 }
 

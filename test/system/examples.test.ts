@@ -2,10 +2,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ask, RawClient, values } from "./client.ts";
-import { Headrace, PATIENCE_MS, PYTHON, ROOT, scratchFolder, soon } from "./harness.ts";
+import { freePort, Headrace, PATIENCE_MS, PYTHON, ROOT, scratchFolder, soon } from "./harness.ts";
 
 setDefaultTimeout(PATIENCE_MS * 2);
 
@@ -90,6 +90,27 @@ const stories: Record<string, () => Promise<void>> = {
     expect((await ask(asgi.port, "GET", "/notes/77/")).status).toBe(404);
   },
 
+  async shop() {
+    const [port, adminPort] = [await freePort(), await freePort()];
+    using folder = scratchFolder();
+    cpSync(join(EXAMPLES, "shop"), folder.path, { recursive: true });
+    const file = join(folder.path, "headrace.yaml");
+    const own = `listen: { port: ${port} }\nadmin: { port: ${adminPort} }\n`;
+    writeFileSync(file, own + readFileSync(file, "utf8"));
+    // As if the environment that has FastAPI were active.
+    await using headrace = await Headrace.up(file, { port, adminPort }, { VIRTUAL_ENV: join(ROOT, ".venv") });
+    expect(json(await ask(port, "GET", "/api/items"))).toEqual({
+      items: ["millstone", "paddle"],
+      currency: "EUR",
+    });
+    expect(json(await ask(port, "GET", "/api/openapi.json")).servers).toEqual([{ url: "/api" }]);
+    expect((await ask(port, "GET", "/thumbnails?of=mill")).body.toString()).toBe("thumbnail of mill");
+    expect((await ask(port, "GET", "/about")).body.toString()).toBe("The shop's page /about\n");
+    const moved = await ask(port, "GET", "/shop/sale");
+    expect([moved.status, values(moved, "location")]).toEqual([308, ["/sale"]]);
+    expect(headrace.output.text).not.toContain('"level":"error"');
+  },
+
   async websocket() {
     await using headrace = await Headrace.start("examples/websocket/main.py", { args: ["--instances", "1"] });
     const page = await ask(headrace.port, "GET", "/");
@@ -147,5 +168,5 @@ test("every example has a story and a README", () => {
   const folders = readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   expect(folders.map(({ name }) => name).sort()).toEqual(Object.keys(stories).sort());
   for (const { name } of folders)
-    expect(readFileSync(join(EXAMPLES, name, "README.md"), "utf8")).toContain("headrace run");
+    expect(readFileSync(join(EXAMPLES, name, "README.md"), "utf8")).toMatch(/headrace (run|up)/);
 });

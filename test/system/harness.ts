@@ -220,6 +220,28 @@ export class Headrace {
     return new Headrace(child, mark, port, adminPort, options.scheme ?? "http");
   }
 
+  /** Starts `headrace up` with a file whose ports are given, and waits until all services are ready. */
+  static async up(
+    file: string,
+    ports: { readonly port: number; readonly adminPort: number },
+    env: Record<string, string> = {},
+  ): Promise<Headrace> {
+    const mark = crypto.randomUUID();
+    const child = spawn(join(ROOT, "headrace"), ["up", "-f", file], {
+      cwd: ROOT,
+      env: cleanEnv({ ...env, [MARK]: mark }),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const headrace = new Headrace(child, mark, ports.port, ports.adminPort, "http");
+    try {
+      await headrace.ready();
+    } catch (error) {
+      await headrace.kill();
+      throw error;
+    }
+    return headrace;
+  }
+
   /** Starts and waits until it takes requests. */
   static async start(app: string, options: StartOptions = {}): Promise<Headrace> {
     const headrace = await Headrace.launch(app, options);

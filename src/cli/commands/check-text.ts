@@ -49,7 +49,7 @@ export function summary(application: ApplicationConfig): string {
   const count = services.length === 1 ? "one service" : `${services.length} services`;
   const columns: Column<ServiceConfig>[] = [
     { title: "SERVICE", cell: (service) => service.name },
-    { title: "ROUTE", cell: ({ routes }) => routes.map(routeText).join(", ") || "by its name only" },
+    { title: "ROUTE", cell: ({ routes }) => routes.map(routeText).join(", ") || "none" },
     { title: "APP", cell: ({ run }) => run.app },
     { title: "INSTANCES", cell: scaleText },
   ];

@@ -168,14 +168,20 @@ beforeEach(() => {
 
 afterEach(() => rmSync(parent, { recursive: true }));
 
-test("asks every Headrace of this user at once", async () => {
-  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => Response.json(status) });
+test("asks every Headrace of this user at once, for all of its services", async () => {
+  const services = [status, { ...status, service: "site" }];
+  const answer = (request: Request) => Response.json(request.url.endsWith("/v1/services") ? services : []);
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: answer });
   try {
     const dir = ensureRunDir({ XDG_RUNTIME_DIR: parent });
     writeRunState(dir, { ...state, adminUrl: `http://127.0.0.1:${server.port}` });
     const io = memoryIo({ env: { XDG_RUNTIME_DIR: parent } });
     expect(await ps(["--json"], io)).toBe(0);
-    expect(JSON.parse(io.written.out)).toMatchObject([{ service: "shop", pid: 4000 }]);
+    expect(JSON.parse(io.written.out)).toMatchObject([{ service: "shop", pid: 4000 }, { service: "site" }]);
+    const text = memoryIo({ env: { XDG_RUNTIME_DIR: parent } });
+    expect(await ps(["--why"], text)).toBe(0);
+    // The gateways are there for both.
+    expect(text.written.out.split("GATEWAY").length).toBe(2);
   } finally {
     await server.stop(true);
   }

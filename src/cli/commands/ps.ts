@@ -56,27 +56,34 @@ export async function ps(argv: readonly string[], io: Io): Promise<number> {
     return Exit.USAGE;
   }
   const states = listRunStates(runDirPath(io.env, process.getuid?.() ?? 0));
-  const answers = await Promise.all(states.map((state) => ask(state, parsed.values.why)));
+  const answers = (await Promise.all(states.map((state) => ask(state, parsed.values.why)))).flat();
   io.out(parsed.values.json ? psJson(answers) : psText(answers));
   return answers.every((answer) => "status" in answer) ? Exit.OK : Exit.SYSTEM;
 }
 
-async function ask(state: RunState, why: boolean): Promise<Answer> {
-  if (state.adminUrl === "") return { state, why: "its admin port is off (--no-admin)" };
+/** One answer for each service. */
+async function ask(state: RunState, why: boolean): Promise<readonly Answer[]> {
+  if (state.adminUrl === "") return [{ state, why: "its admin port is off (--no-admin)" }];
   try {
     const signal = AbortSignal.timeout(ANSWER_MS);
-    const paths = why ? ["/v1/status", "/v1/decisions"] : ["/v1/status"];
-    const responses = await Promise.all(paths.map((path) => fetch(state.adminUrl + path, { signal })));
-    const failed = responses.find(({ ok }) => !ok);
-    if (failed !== undefined) return { state, why: `its admin port answered with status ${failed.status}` };
-    const [status, decisions] = await Promise.all(responses.map((response) => response.json()));
-    const known = { state, status: status as StatusReport };
-    return why ? { ...known, decisions: decisions as readonly DecisionReport[] } : known;
+    const services = (await json(`${state.adminUrl}/v1/services`, signal)) as readonly StatusReport[];
+    return await Promise.all(
+      services.map(async (status) => {
+        if (!why) return { state, status };
+        const url = `${state.adminUrl}/v1/services/${encodeURIComponent(status.service)}/decisions`;
+        return { state, status, decisions: (await json(url, signal)) as readonly DecisionReport[] };
+      }),
+    );
   } catch (error) {
     const late = error instanceof Error && error.name === "TimeoutError";
-    const why = late ? `it did not answer within ${showDuration(ANSWER_MS)}` : messageOf(error);
-    return { state, why };
+    return [{ state, why: late ? `it did not answer within ${showDuration(ANSWER_MS)}` : messageOf(error) }];
   }
+}
+
+async function json(url: string, signal: AbortSignal): Promise<unknown> {
+  const response = await fetch(url, { signal });
+  if (!response.ok) throw new Error(`its admin port answered with status ${response.status}`);
+  return response.json();
 }
 
 /** The answers for programs: the status reports, and for those that did not answer what is known of them. */
@@ -96,19 +103,30 @@ export function psJson(answers: readonly Answer[]): string {
 /** The answers for people. */
 export function psText(answers: readonly Answer[]): string {
   if (answers.length === 0) return "No Headrace of this user runs here. Start one: headrace run main.py\n";
-  return answers.map((answer) => ("status" in answer ? whole(answer) : silent(answer))).join("\n");
+  return answers
+    .map((answer, index) => {
+      if (!("status" in answer)) return silent(answer);
+      // The gateways of an application are there for all its services: they stand below the last.
+      const last = answers[index + 1]?.state.pid !== answer.state.pid;
+      return whole(answer, last);
+    })
+    .join("\n");
 }
 
 function silent({ state, why }: { readonly state: RunState; readonly why: string }): string {
   return `${state.service}  ${state.url}  ${state.app}  pid ${state.pid}\n  No status: ${why}.\n`;
 }
 
-function whole({ status, decisions }: Extract<Answer, { status: StatusReport }>): string {
-  if (decisions === undefined) return one(status, instanceColumns);
-  return one(status, whyColumns) + decisionsText(status.scaling, decisions, Date.now());
+function whole({ status, decisions }: Extract<Answer, { status: StatusReport }>, gateways: boolean): string {
+  if (decisions === undefined) return one(status, instanceColumns, gateways);
+  return one(status, whyColumns, gateways) + decisionsText(status.scaling, decisions, Date.now());
 }
 
-function one(status: StatusReport, columns: readonly Column<InstanceReport>[]): string {
+function one(
+  status: StatusReport,
+  columns: readonly Column<InstanceReport>[],
+  withGateways: boolean,
+): string {
   const { line, preload } = status;
   const kind = status.interface === "" ? "" : ` (${status.interface})`;
   const facts = [status.service, status.url, `${status.app}${kind}`, `pid ${status.pid}`];
@@ -116,7 +134,8 @@ function one(status: StatusReport, columns: readonly Column<InstanceReport>[]): 
   const head = `${facts.join("  ")}  up ${showDuration(status.uptimeMs)}\n`;
   const scaling = status.scaling === null ? "" : `${scalingText(status.scaling)}  `;
   const tail = `${scaling}line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}${slotsText(status)}${limitsText(status.limits)}\n`;
-  return `${head}${table(columns, status.instances)}${table(gatewayColumns, status.gateways)}${tail}`;
+  const gateways = withGateways ? table(gatewayColumns, status.gateways) : "";
+  return `${head}${table(columns, status.instances)}${gateways}${tail}`;
 }
 
 const instanceColumns: readonly Column<InstanceReport>[] = [

@@ -1,12 +1,11 @@
 import { startAdmin } from "../../admin/server.ts";
 import { Exit, messageOf } from "../../base/errors.ts";
-import { ReleaseStack, type Undo } from "../../base/release.ts";
+import { ReleaseStack } from "../../base/release.ts";
 import type { ConfigErrorCode } from "../../config/errors.ts";
 import { loadRun } from "../../config/load.ts";
 import type { RunConfig } from "../../config/run-config.ts";
-import { ensureRunDir, removeRunState, startTicks, writeRunState } from "../../config/rundir.ts";
+import { ensureRunDir } from "../../config/rundir.ts";
 import { revisionName } from "../../config/service.ts";
-import type { LogRecord } from "../../model/log.ts";
 import { openLogs, type RunLogs } from "../../platform/run-logs.ts";
 import type { Running } from "../../platform/start.ts";
 import { adminPorts } from "../admin-ports.ts";
@@ -15,7 +14,8 @@ import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { runHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { listenToSignals, type Signals } from "../signals.ts";
+import { exitCodeOf, noteRun, withoutTraceback } from "../serving.ts";
+import { listenToSignals } from "../signals.ts";
 import { startedRecord, startedText } from "../started.ts";
 import { tellError, tellProblems } from "../tell.ts";
 
@@ -77,19 +77,6 @@ async function serve(config: RunConfig, io: Io, logs: RunLogs): Promise<number> 
   }
 }
 
-/** A start that was given up is no failure. */
-function exitCodeOf(error: unknown, signals: Signals): number {
-  if (signals.cancel.aborted) return signals.cancel.reason as number;
-  throw error;
-}
-
-/** A start that fails ends the command, and the error that it ends with shows the traceback, as Python wrote it. */
-function withoutTraceback(record: LogRecord): LogRecord {
-  if (!("traceback" in record.fields)) return record;
-  const { traceback: _, ...fields } = record.fields;
-  return { ...record, fields };
-}
-
 function openAdmin(
   config: RunConfig,
   logs: RunLogs,
@@ -100,30 +87,11 @@ function openAdmin(
     host: config.adminHost,
     port: config.adminPort,
     portGiven: config.adminPortGiven,
-    ports: adminPorts(running),
+    ports: adminPorts(config.service, running),
     log: logs.log,
   });
   release.push(() => server.stop());
   return server.url;
-}
-
-/** Leaves the note that `headrace ps` reads; answers how to take it away. */
-function noteRun(
-  runDir: string,
-  config: RunConfig,
-  urls: { readonly url: string; readonly adminUrl: string },
-): Undo {
-  const { pid } = process;
-  const { service, app } = config;
-  writeRunState(runDir, {
-    pid,
-    startTicks: startTicks(pid) ?? 0,
-    service,
-    app,
-    ...urls,
-    startedAt: Date.now(),
-  });
-  return () => removeRunState(runDir, pid);
 }
 
 async function announce(config: RunConfig, running: Running, adminUrl: string, logs: RunLogs): Promise<void> {

@@ -93,6 +93,8 @@ function parsedRun(
     const instead = "Add app: main.py, or function: jobs.py:thumbnail.";
     found.problems.push(fileProblem(read, "app_missing", "No app is named.", instead));
   }
+  const prefix = strippedPrefix(read, found.problems);
+  if (prefix !== "" && origins["rootPath"] === "") put("rootPath", prefix, "");
   if (fn !== undefined) put("interface", "function", fn.path);
   const named = app ?? fn;
   return {
@@ -103,6 +105,21 @@ function parsedRun(
     problems: [],
     notices: [],
   };
+}
+
+/** The prefix that all routes of a service strip; empty when none does. The app has one root path, so it is all of them or none. */
+function strippedPrefix(service: ReadMap, problems: FileProblem[]): string {
+  const routes = listOf(service, "route");
+  const stripped = routes.filter((route) => pick<boolean>(route, "strip") === true);
+  const prefixes = new Set(stripped.map((route) => withoutSlash(textOf(route, "path") || "/")));
+  const [prefix = ""] = prefixes;
+  if (stripped.length > 0 && (prefixes.size > 1 || stripped.length < routes.length)) {
+    const message = "An app has one root path, so all of its routes strip the same prefix, or none does.";
+    problems.push(
+      fileProblem(stripped[0]!, "conflict", message, "Make two services of it, or leave strip out."),
+    );
+  }
+  return prefix === "/" ? "" : prefix;
 }
 
 interface Leaf {

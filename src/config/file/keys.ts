@@ -164,7 +164,7 @@ const serviceKeys: MapShape["keys"] = {
   envFile: sets("envFile"),
   route: {
     shape: routes,
-    doc: "Which requests are for this service; one route, or a list. Without one, a service that is alone gets all requests, and others are reached by their name only.",
+    doc: "Which requests are for this service; one route, or a list. Without one, a service that is alone gets all requests, and one among others gets none.",
   },
   rootPath: sets("rootPath"),
   instances: sets("instances", "A fixed number of instances. Not together with scale."),

@@ -15,7 +15,7 @@ import type { ApplicationConfig, RouteConfig, ServiceConfig } from "./config.ts"
 import { readDocument } from "./document.ts";
 import { application } from "./keys.ts";
 import type { Place } from "./node.ts";
-import type { FileProblem } from "./problem.ts";
+import { type FileProblem, fileProblem } from "./problem.ts";
 import { keyOfFlag } from "./translate.ts";
 
 /** Names that are looked for, in this order. */
@@ -81,6 +81,11 @@ export function readFile(source: string, file: string, env: Environment, facts: 
   const [only] = services;
   if (only !== undefined && services.length === 1 && only.routes.length === 0) {
     services[0] = { ...only, routes: [EVERYTHING] };
+  }
+  for (const { name: service, read, routes } of drafted.services) {
+    if (drafted.services.length === 1 || routes.length > 0) continue;
+    const message = `No request reaches ${service}: it has no route.`;
+    notices.push(fileProblem(read, "no_route", message, `Add one, such as route: { path: /${service} }.`));
   }
   const name = drafted.name || dnsLabel(basename(dirname(file))) || "app";
   return {

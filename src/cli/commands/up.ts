@@ -1,0 +1,171 @@
+import { startAdmin } from "../../admin/server.ts";
+import { Exit, HeadraceError } from "../../base/errors.ts";
+import { ReleaseStack, type Undo } from "../../base/release.ts";
+import type { ApplicationConfig } from "../../config/file/config.ts";
+import { loadFile } from "../../config/file/load.ts";
+import { type Environment, parse } from "../../config/parse.ts";
+import type { Facts } from "../../config/resolve.ts";
+import { ensureRunDir } from "../../config/rundir.ts";
+import type { RunningApplication } from "../../platform/application.ts";
+import { openLogs, type RunLogs } from "../../platform/run-logs.ts";
+import { applicationPorts } from "../admin-ports.ts";
+import { cliRecord } from "../events.ts";
+import { factsOf } from "../facts.ts";
+import { tellFaults } from "../faults.ts";
+import { commandHelp } from "../help.ts";
+import type { Io } from "../io.ts";
+import { exitCodeOf, noteRun, withoutTraceback } from "../serving.ts";
+import { listenToSignals } from "../signals.ts";
+import { applicationRecord, applicationText } from "../started.ts";
+import { problemLine, tellError, tellProblems } from "../tell.ts";
+import { problemTree } from "./check-text.ts";
+import { upOptions } from "./up-options.ts";
+
+const HELP = `Serves all services of headrace.yaml, until a signal ends it.
+
+Usage
+  headrace up [flags]
+
+  SIGHUP, and headrace deploy, apply the file as it is then: what is new starts, the routes are exchanged, the old finishes. A file
+  with problems, or a service that does not start, changes nothing.
+`;
+
+/** `headrace up`: serves the services of a file. */
+export async function up(argv: readonly string[], io: Io): Promise<number> {
+  const parsed = parse(upOptions, argv, io.env);
+  if (parsed.help) {
+    io.out(commandHelp(HELP, upOptions, io.columns));
+    return Exit.OK;
+  }
+  const tooMuch = parsed.positionals.map((word) => {
+    const message = `${JSON.stringify(word)} is too much.`;
+    return { code: "unexpected_argument", subject: "", message, instead: "Write headrace up." } as const;
+  });
+  if (parsed.problems.length + tooMuch.length > 0) {
+    tellProblems(io, [...parsed.problems, ...tooMuch], []);
+    return Exit.USAGE;
+  }
+  const facts = factsOf(io);
+  const loaded = loadFile(parsed.values.file, io.env, facts);
+  if (!loaded.ok) {
+    io.err(problemTree(loaded.file, loaded.problems));
+    return Exit.USAGE;
+  }
+  tellProblems(io, [], loaded.notices);
+  const { application } = loaded;
+  const logs = openLogs(application.services[0]!.run, io);
+  const deaf = tellFaults({ log: logs.log, flushNow: logs.flushNow, exit: process.exit });
+  try {
+    return await new Up(application, { io, logs, facts, env: io.env }).serve(parsed.values.watch);
+  } finally {
+    deaf();
+    await logs.close();
+  }
+}
+
+interface Surroundings {
+  readonly io: Io;
+  readonly logs: RunLogs;
+  readonly facts: Facts;
+  readonly env: Environment;
+}
+
+class Up {
+  readonly #application: ApplicationConfig;
+  readonly #around: Surroundings;
+  readonly #release = new ReleaseStack();
+  #running: RunningApplication | null = null;
+
+  constructor(application: ApplicationConfig, around: Surroundings) {
+    this.#application = application;
+    this.#around = around;
+  }
+
+  async serve(watch: boolean): Promise<number> {
+    const { io, logs } = this.#around;
+    const release = this.#release;
+    const signals = listenToSignals(logs.log);
+    release.push(() => signals.close());
+    try {
+      const runDir = ensureRunDir(io.env);
+      const adminUrl = this.#openAdmin();
+      const { startApplication } = await import("../../platform/application.ts");
+      const starting = startApplication(this.#application, {
+        log: (record) => logs.log(this.#running === null ? withoutTraceback(record) : record),
+        output: logs.output,
+        gatewayCommand: [process.execPath, ...process.execArgv, Bun.main, "__gateway"],
+        cancel: signals.cancel,
+      });
+      const started = await Promise.race([
+        starting.catch((error: unknown) => exitCodeOf(error, signals)),
+        signals.early,
+      ]);
+      if (typeof started === "number") return started;
+      this.#running = started;
+      signals.serve({ stop: (...how) => started.stop(...how), reload: () => this.#apply() });
+      const { name, file } = this.#application;
+      release.push(noteRun(runDir, { service: name, app: file }, { url: started.url, adminUrl }));
+      if (watch) release.push(await this.#watch());
+      await this.#announce(adminUrl);
+      return await started.done;
+    } finally {
+      await release.release().catch((error: unknown) => tellError(io, error));
+    }
+  }
+
+  #openAdmin(): string {
+    const { admin, adminHost, adminPort, adminPortGiven } = this.#application.services[0]!.run;
+    if (!admin) return "";
+    const server = startAdmin({
+      host: adminHost,
+      port: adminPort,
+      portGiven: adminPortGiven,
+      ports: applicationPorts(
+        () => this.#running,
+        () => this.#apply(),
+      ),
+      log: this.#around.logs.log,
+    });
+    this.#release.push(() => server.stop());
+    return server.url;
+  }
+
+  /**
+   * Reads the file again and makes it what runs.
+   * @throws HeadraceError when it has problems, or what is new does not start: nothing has changed then
+   */
+  async #apply(): Promise<void> {
+    const { env, facts, logs } = this.#around;
+    const loaded = loadFile(this.#application.file, env, facts);
+    if (loaded.ok) {
+      await this.#running?.apply(loaded.application);
+      return;
+    }
+    for (const problem of loaded.problems) {
+      const where = `${loaded.file}:${problem.place.line}:${problem.place.column}`;
+      logs.log(cliRecord("cli.file_wrong", `${where}: ${problemLine(problem)}`));
+    }
+    const message = `${loaded.file} has problems, the log says which; what runs goes on.`;
+    throw new HeadraceError("file_invalid", message, { exit: Exit.USAGE });
+  }
+
+  async #watch(): Promise<Undo> {
+    const { watchApplication } = await import("../../platform/watch-application.ts");
+    return watchApplication(this.#application, {
+      log: this.#around.logs.log,
+      apply: () => this.#apply(),
+      deploy: async (service) => {
+        await this.#running?.deploy(service);
+      },
+    });
+  }
+
+  async #announce(adminUrl: string): Promise<void> {
+    const { logs } = this.#around;
+    const services = await this.#running!.services();
+    const about = { application: this.#application, url: this.#running!.url, adminUrl, services };
+    if (this.#application.services[0]!.run.logFormat === "text")
+      logs.text(applicationText(about, logs.paint));
+    else logs.log(applicationRecord(about));
+  }
+}

@@ -1,0 +1,226 @@
+/** Many services from one file, through the command and HTTP only. */
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { StatusReport } from "../../src/model/instance.ts";
+import { ask, values } from "./client.ts";
+import {
+  APPS,
+  command,
+  eventually,
+  freePort,
+  Headrace,
+  PATIENCE_MS,
+  PYTHON,
+  scratchFolder,
+} from "./harness.ts";
+import { Load } from "./load.ts";
+
+setDefaultTimeout(PATIENCE_MS * 4);
+
+/** Answers who it is, and what it was asked for. */
+const app = (version: string) => `
+import os
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    body = " ".join(["${version}", scope["root_path"] + "|" + scope["path"], os.environ.get("TOKEN", "-")]).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})
+`;
+
+const folder = scratchFolder();
+const notes = scratchFolder();
+const noted = { XDG_RUNTIME_DIR: notes.path };
+afterAll(() => {
+  folder[Symbol.dispose]();
+  notes[Symbol.dispose]();
+});
+
+let count = 0;
+
+/** A folder with apps, and a file that serves them. */
+class World {
+  readonly folder = join(folder.path, String(count++));
+  readonly file = join(this.folder, "headrace.yaml");
+  readonly ports: { readonly port: number; readonly adminPort: number };
+
+  private constructor(ports: { port: number; adminPort: number }) {
+    this.ports = ports;
+    mkdirSync(this.folder);
+    for (const name of ["one", "two"]) this.app(name, `${name} v1`);
+    this.write("/two");
+  }
+
+  static async make(): Promise<World> {
+    return new World({ port: await freePort(), adminPort: await freePort() });
+  }
+
+  app(name: string, version: string): void {
+    writeFileSync(join(this.folder, `${name}.py`), app(version));
+  }
+
+  write(two: string, more = ""): void {
+    writeFileSync(
+      this.file,
+      `
+name: world-${this.ports.port}
+listen: { port: ${this.ports.port} }
+admin: { port: ${this.ports.adminPort} }
+gateways: 2
+logs: { access: off, format: json }
+x-all: &all { python: ${PYTHON}, drainTimeout: 10s }
+services:
+  one:
+    <<: *all
+    app: one.py
+    env: { TOKEN: "secret:env/ONE_TOKEN" }
+    route: { path: / }
+  deep:
+    <<: *all
+    app: one.py
+    route: { host: "*.one.test", path: /deep, strip: true }
+  two:
+    <<: *all
+    app: two.py
+    instances: 2
+    route: { path: ${two} }
+redirects: { path: /old, to: /two/* }
+${more}`,
+    );
+  }
+
+  up(): Promise<Headrace> {
+    return Headrace.up(this.file, this.ports, { ...noted, ONE_TOKEN: "hunter2-the-secret" });
+  }
+}
+
+const body = async (headrace: Headrace, path: string, head: readonly string[] = []) =>
+  (await ask(headrace.port, "GET", path, head)).body.toString();
+
+async function service(headrace: Headrace, name: string): Promise<StatusReport> {
+  const all = (await (await fetch(`${headrace.adminUrl}/v1/services`)).json()) as StatusReport[];
+  return all.find((status) => status.service === name)!;
+}
+
+describe("headrace up", () => {
+  test("serves each service at its routes, redirects, and says 404 where there is none", async () => {
+    const world = await World.make();
+    await using headrace = await world.up();
+    expect(await body(headrace, "/")).toBe("one v1 |/ hunter2-the-secret");
+    expect(await body(headrace, "/two/x")).toBe("two v1 |/two/x -");
+    expect(await body(headrace, "/twofold")).toStartWith("one v1");
+    expect(await body(headrace, "http://a.one.test/deep/x")).toBe("one v1 /deep|/deep/x -");
+    const moved = await ask(headrace.port, "GET", "/old/shoe?size=9");
+    expect([moved.status, values(moved, "location")]).toEqual([308, ["/two/shoe?size=9"]]);
+    const metrics = await headrace.metrics();
+    expect(metrics).toContain('headrace_requests_total{service="two",revision="two-1",code="200"} 1');
+    expect(metrics).toContain('headrace_requests_total{code="308"} 1');
+    const ps = await command(["ps", "--json"], { env: noted });
+    const shown = JSON.parse(ps.stdout) as { service: string; revision: string }[];
+    expect(shown.map(({ service, revision }) => [service, revision])).toEqual([
+      ["one", "one-1"],
+      ["deep", "deep-1"],
+      ["two", "two-1"],
+    ]);
+    const status = await (await fetch(`${headrace.adminUrl}/v1/services`)).text();
+    for (const text of [headrace.output.text, ps.stdout, status, metrics])
+      expect(text).not.toContain("hunter2");
+  });
+
+  test("loads a service anew by headrace deploy, under load, without a request that fails", async () => {
+    const world = await World.make();
+    await using headrace = await world.up();
+    const load = new Load(headrace.port, 8, () => "/two");
+    for (let version = 2; version <= 5; version++) {
+      world.app("two", `two v${version}`);
+      const { stdout, status } = await command(["deploy", "two", "--name", `world-${world.ports.port}`], {
+        env: noted,
+      });
+      expect([stdout, status]).toEqual(["two serves its new revision.\n", 0]);
+      expect(await body(headrace, "/two")).toStartWith(`two v${version} `);
+    }
+    await load.stop();
+    expect(load.wrong).toEqual([]);
+    expect([...load.bodies].map((text) => text.slice(0, 6)).sort()).toEqual([
+      "two v1",
+      "two v2",
+      "two v3",
+      "two v4",
+      "two v5",
+    ]);
+    expect((await service(headrace, "two")).revision).toBe("two-5");
+    const unknown = await command(["deploy", "three", "--name", `world-${world.ports.port}`], { env: noted });
+    expect([unknown.status, unknown.stderr]).toEqual([
+      2,
+      "headrace: There is no service of this name. headrace ps lists them.\n",
+    ]);
+  });
+
+  test("applies a changed file on SIGHUP: routes at once, and nothing of a file that is wrong", async () => {
+    const world = await World.make();
+    await using headrace = await world.up();
+    const load = new Load(headrace.port, 4, () => "/");
+    world.write("/second");
+    process.kill(headrace.pid, "SIGHUP");
+    await eventually("the new route", async () =>
+      (await body(headrace, "/second")).startsWith("two v1") ? true : undefined,
+    );
+    expect(await body(headrace, "/two")).toStartWith("one v1");
+    // The service itself has not changed.
+    expect((await service(headrace, "two")).revision).toBe("two-1");
+
+    world.write("/third", "services2: {}\n");
+    process.kill(headrace.pid, "SIGHUP");
+    await eventually("the complaint", () =>
+      headrace.output.text.includes("services2: There is no such key. Write services.") ? true : undefined,
+    );
+    expect(await body(headrace, "/second")).toStartWith("two v1");
+
+    world.app("two", "two v2");
+    writeFileSync(join(world.folder, "two.py"), "raise RuntimeError('broken')\n");
+    const broken = await command(["deploy", "two", "--name", `world-${world.ports.port}`], { env: noted });
+    expect(broken.status).toBe(1);
+    expect(await body(headrace, "/second")).toStartWith("two v1");
+    await load.stop();
+    expect(load.wrong).toEqual([]);
+  });
+
+  test("does not start with a file that is wrong, and says all of it with line and column", async () => {
+    const world = await World.make();
+    writeFileSync(world.file, "services:\n  one:\n    app: gone.py\n    timeout: soon\n");
+    const { status, stderr } = await command(["up", "-f", world.file], { env: noted });
+    expect(status).toBe(2);
+    expect(stderr).toContain("2 problems, nothing was started");
+    expect(stderr).toContain("line 3, column 5: There is no app gone.py.");
+    expect(stderr).toContain('line 4, column 14: "soon" cannot be used.');
+    writeFileSync(world.file, 'services: { one: { app: one.py, env: { A: "secret:env/NOT_THERE" } } }\n');
+    const secret = await command(["up", "-f", world.file], { env: noted });
+    expect(secret.status).toBe(2);
+    expect(secret.stderr).toEndWith("headrace: A is secret:env/NOT_THERE, and that variable is not set.\n");
+  });
+});
+
+test("a service that is busy does not hold up another", async () => {
+  const world = await World.make();
+  writeFileSync(
+    world.file,
+    `
+listen: { port: ${world.ports.port} }
+admin: { port: ${world.ports.adminPort} }
+logs: { access: off, format: json }
+services:
+  slow: { app: ${join(APPS, "knee.py")}, python: ${PYTHON}, concurrency: 1, line: { depth: 1000 }, route: { path: /slow } }
+  quick: { app: one.py, python: ${PYTHON}, route: { path: / } }
+`,
+  );
+  await using headrace = await world.up();
+  const load = new Load(headrace.port, 50, () => "/slow");
+  await eventually("a line", async () =>
+    (await service(headrace, "slow")).line.waiting > 20 ? true : undefined,
+  );
+  for (let n = 0; n < 20; n++) expect(await body(headrace, "/")).toStartWith("one v1");
+  expect((await service(headrace, "quick")).line.waiting).toBe(0);
+  await load.stop();
+  expect(load.wrong).toEqual([]);
+});
