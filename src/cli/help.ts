@@ -13,6 +13,7 @@ Usage
   headrace run APP [flags]   Serve an app: main.py, main.py:app or shop.wsgi:application
   headrace up                Serve all services of headrace.yaml
   headrace deploy SERVICE    Load a service of what runs anew, without losing a request
+  headrace down              Stop what runs, requests in flight first
   headrace check             Say what is wrong with headrace.yaml
   headrace ps                Show the Headraces that run here, with their instances
   headrace doctor APP        Say what makes an app slow to start or unsafe to fork

@@ -12,6 +12,7 @@ type Command = (argv: readonly string[], io: Io) => number | Promise<number>;
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import("./commands/run.ts")).run,
   up: async () => (await import("./commands/up.ts")).up,
+  down: async () => (await import("./commands/down.ts")).down,
   deploy: async () => (await import("./commands/deploy.ts")).deploy,
   check: async () => (await import("./commands/check.ts")).check,
   ps: async () => (await import("./commands/ps.ts")).ps,

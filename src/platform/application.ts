@@ -5,7 +5,7 @@
  * stops them. When anything does not start, nothing has changed. Changes run one at a time.
  */
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { Exit, HeadraceError } from "../base/errors.ts";
@@ -242,6 +242,7 @@ class Application {
     await revision.stop(Math.max(0, deadline - systemClock.now()));
     await this.#gateways.forget(revision.name);
     this.#all.delete(revision);
+    rmSync(join(this.#runDir, revision.name), { recursive: true, force: true });
   }
 
   #serviceMap(

@@ -54,8 +54,9 @@ async function until<T>(what: string, ready: () => T | undefined, changed: () =>
 export async function eventually<T>(
   what: string,
   ask: () => T | undefined | Promise<T | undefined>,
+  patienceMs = PATIENCE_MS,
 ): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + patienceMs;
   let pause = 5;
   let last: unknown;
   while (performance.now() < deadline) {
@@ -68,7 +69,7 @@ export async function eventually<T>(
     await Bun.sleep(pause);
     pause = Math.min(pause * 1.5, 200);
   }
-  throw new Error(`waited ${PATIENCE_MS / 1000} s for ${what}${last === undefined ? "" : ` (${last})`}`);
+  throw new Error(`waited ${patienceMs / 1000} s for ${what}${last === undefined ? "" : ` (${last})`}`);
 }
 
 /** Waits for a promise, but not for ever. */

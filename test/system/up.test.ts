@@ -186,6 +186,20 @@ describe("headrace up", () => {
     expect(load.wrong).toEqual([]);
   });
 
+  test("is stopped by headrace down, which waits for it", async () => {
+    const world = await World.make();
+    const headrace = await world.up();
+    const { stdout, status } = await command(["down", "--name", `world-${world.ports.port}`], { env: noted });
+    expect([stdout, status]).toEqual([`world-${world.ports.port} is down.\n`, 0]);
+    expect(await headrace.exit).toEqual({ status: 0, signal: null });
+    await headrace.nothingLeft();
+    const again = await command(["down", "--name", `world-${world.ports.port}`], { env: noted });
+    expect([again.status, again.stderr]).toEqual([
+      2,
+      `headrace: No world-${world.ports.port} of this user runs here.\n`,
+    ]);
+  });
+
   test("does not start with a file that is wrong, and says all of it with line and column", async () => {
     const world = await World.make();
     writeFileSync(world.file, "services:\n  one:\n    app: gone.py\n    timeout: soon\n");

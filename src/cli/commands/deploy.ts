@@ -1,8 +1,8 @@
 import { Exit } from "../../base/errors.ts";
 import { parse } from "../../config/parse.ts";
-import { listRunStates, type RunState, runDirPath } from "../../config/rundir.ts";
 import { commandHelp } from "../help.ts";
 import type { Io } from "../io.ts";
+import { chosen } from "../running.ts";
 import { tellProblems } from "../tell.ts";
 import { targetOptions } from "./up-options.ts";
 
@@ -27,6 +27,10 @@ export async function deploy(argv: readonly string[], io: Io): Promise<number> {
   }
   const state = chosen(parsed.values.name, io);
   if (state === null) return Exit.USAGE;
+  if (state.adminUrl === "") {
+    io.err(`headrace: The admin port of ${state.service} is off.\n`);
+    return Exit.USAGE;
+  }
   const url = `${state.adminUrl}/v1/services/${encodeURIComponent(service)}/deploy`;
   const response = await fetch(url, { method: "POST" });
   if (response.ok) {
@@ -36,25 +40,4 @@ export async function deploy(argv: readonly string[], io: Io): Promise<number> {
   const { error } = (await response.json()) as { error: { message: string; hint?: string } };
   io.err(`headrace: ${error.message}${error.hint === undefined ? "" : ` ${error.hint}`}\n`);
   return response.status === 404 ? Exit.USAGE : Exit.SYSTEM;
-}
-
-/** The one Headrace that is meant; null, with a word why, when it is not clear or cannot be talked to. */
-function chosen(name: string, io: Io): RunState | null {
-  const all = listRunStates(runDirPath(io.env, process.getuid?.() ?? 0));
-  const fit = all.filter((state) => name === "" || state.service === name);
-  const [only, second] = fit;
-  if (only === undefined) {
-    io.err(`headrace: ${name === "" ? "No Headrace" : `No ${name}`} of this user runs here.\n`);
-    return null;
-  }
-  if (second !== undefined) {
-    const names = fit.map(({ service }) => service).join(", ");
-    io.err(`headrace: Several run here: ${names}. Say which one with --name.\n`);
-    return null;
-  }
-  if (only.adminUrl === "") {
-    io.err(`headrace: The admin port of ${only.service} is off.\n`);
-    return null;
-  }
-  return only;
 }

@@ -26,7 +26,7 @@ const HELP = `Serves all services of headrace.yaml, until a signal ends it.
 Usage
   headrace up [flags]
 
-  SIGHUP, and headrace deploy, apply the file as it is then: what is new starts, the routes are exchanged, the old finishes. A file
+  SIGHUP applies the file as it is then: what is new starts, the routes are exchanged, the old finishes. A file
   with problems, or a service that does not start, changes nothing.
 `;
 

@@ -86,8 +86,8 @@ function* keyRow(key: Key, path: string): Generator<KeyRow> {
     yield {
       path,
       type: option.kind === "list" ? `list of ${type}` : type,
-      fallback: option.fallbackText,
-      doc,
+      fallback: option.kind === "toggle" ? String(option.fallback) : option.fallbackText,
+      doc: keyOfFlag(doc),
     };
     return;
   }
