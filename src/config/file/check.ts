@@ -1,6 +1,7 @@
 /** Reads a {@link Node} against a {@link Shape}: all problems at once, each with its path and place. Pure. */
 
 import { nearestWord } from "../nearest.ts";
+import { oneOf } from "../option.ts";
 import type { Environment } from "../parse.ts";
 import type { Entry, ListNode, MapNode, Node, Place, TextNode } from "./node.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
@@ -117,9 +118,9 @@ class Checker {
 
   #unknown(entry: Entry, shape: MapShape, at: At): void {
     if (at.path === "" && entry.key.startsWith("x-")) return;
-    const near = nearestWord(entry.key, Object.keys(shape.keys));
+    const known = nearestWord(entry.key, Object.keys(shape.keys)) ?? groupOf(entry.key, shape);
     const where = { path: join(at.path, entry.key), place: entry.place };
-    const instead = near === null ? `There are: ${Object.keys(shape.keys).join(", ")}.` : `Write ${near}.`;
+    const instead = known === null ? `There are: ${Object.keys(shape.keys).join(", ")}.` : `Write ${known}.`;
     this.#problem(where, "unknown_key", "There is no such key.", instead);
   }
 
@@ -176,6 +177,14 @@ class Checker {
   #problem(at: At, code: FileProblem["code"], message: string, instead: string): void {
     this.problems.push(fileProblem(at, code, message, instead));
   }
+}
+
+/** Where a key stands in groups of the map: `resources.memory or scale.memory` for `memory`. Null when in none. */
+function groupOf(key: string, shape: MapShape): string | null {
+  const found = Object.entries(shape.keys).filter(
+    ([, group]) => group.shape.kind === "map" && Object.hasOwn(group.shape.keys, key),
+  );
+  return found.length === 0 ? null : oneOf(found.map(([name]) => `${name}.${key}`));
 }
 
 function wantedOf(option: AnyOption): string {

@@ -154,6 +154,17 @@ describe("what is wrong", () => {
     expect(problems[2]!.instead).toBe("Change it or services.api.scale.max.");
   });
 
+  test("in the wrong place is shown its group", () => {
+    const [min] = bad("services: { a: { app: main.py, min: 2 } }");
+    expect(min!.instead).toBe("Write scale.min.");
+    expect(bad("services: { a: { app: main.py, cpu: 2 } }")[0]!.instead).toBe(
+      "Write scale.cpu or resources.cpu.",
+    );
+    expect(bad("port: 1\nservices: { a: { app: main.py } }")[0]!.instead).toBe(
+      "Write listen.port or admin.port.",
+    );
+  });
+
   test("speaks of keys, not of flags", () => {
     const texts = [
       ...bad("services: { a: { app: main.py, scale: { target: 50% } } }"),
