@@ -40,21 +40,32 @@ const AGE_JITTER = 0.1;
 /** Of the instances, so many may be replaced at a time, and one always. */
 const SHARE = 0.1;
 
+/** Replacements that are not through. */
+export interface Underway {
+  /** The new one is not ready. */
+  readonly starting: number;
+  /** The old one finishes the requests that it has: it is there beside the new one for as long as that takes. */
+  readonly leaving: number;
+}
+
 /**
  * The instances to replace now, the most urgent first: who is over its memory, then who has served most over its limit, then the oldest.
- * @param underway replacements that are not done
+ * One that is over its memory does not wait for those that leave.
  */
 export function decideRecycling(
   candidates: readonly Candidate[],
-  underway: number,
+  { starting, leaving }: Underway,
   settings: RecycleSettings,
 ): readonly Recycling[] {
-  const room = Math.max(1, Math.floor(candidates.length * SHARE)) - underway;
+  const most = Math.max(1, Math.floor((candidates.length + starting) * SHARE));
+  const room = most - starting;
   if (room <= 0) return [];
   const due = candidates.flatMap((candidate) => causeOf(candidate, settings) ?? []);
   const order = ["memory", "requests", "age"];
   due.sort((a, b) => order.indexOf(a.cause) - order.indexOf(b.cause) || b.seen / b.limit - a.seen / a.limit);
-  return due.slice(0, room);
+  const urgent = due.filter(({ cause }) => cause === "memory").slice(0, room);
+  const rest = Math.max(0, room - leaving - urgent.length);
+  return [...urgent, ...due.filter(({ cause }) => cause !== "memory").slice(0, rest)];
 }
 
 function causeOf(

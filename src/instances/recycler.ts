@@ -25,7 +25,7 @@ interface Watched {
 export interface RecyclerOptions {
   readonly settings: RecycleSettings;
   readonly ports: Pick<PoolPorts, "clock" | "random" | "rows">;
-  /** Instances that serve now. */
+  /** Instances that serve now, and those of them that drain. */
   readonly members: () => readonly Member[];
   /** Replaces one; resolves with whether that worked. */
   readonly recycle: (id: string, reason: string) => Promise<boolean>;
@@ -35,6 +35,8 @@ export class Recycler {
   readonly #options: RecyclerOptions;
   readonly #watched = new Map<string, Watched>();
   readonly #underway = new Set<string>();
+  /** Replaced, and not gone: they finish the requests that they have. */
+  readonly #leaving = new Set<string>();
   #turn = 0;
   #stopped = false;
   #cancel = () => {};
@@ -60,7 +62,9 @@ export class Recycler {
 
   async #look(): Promise<void> {
     const { settings, ports, members } = this.#options;
-    const serving = members().filter(({ machine }) => machine.state === "ready");
+    const all = members();
+    const serving = all.filter(({ machine }) => machine.state === "ready");
+    for (const id of this.#leaving) if (!all.some((member) => member.id === id)) this.#leaving.delete(id);
     this.#forget(serving);
     if (settings.maxMemory > 0) await this.#measure(serving);
     const now = ports.clock.now();
@@ -71,7 +75,8 @@ export class Recycler {
       const { memoryBytes, jitter } = watched;
       return [{ id, ageMs, served: ports.rows.served(row), memoryBytes, jitter }];
     });
-    for (const due of decideRecycling(candidates, this.#underway.size, settings)) void this.#replace(due);
+    const others = { starting: this.#underway.size, leaving: this.#leaving.size };
+    for (const due of decideRecycling(candidates, others, settings)) void this.#replace(due);
   }
 
   async #replace(due: Recycling): Promise<void> {
@@ -79,6 +84,7 @@ export class Recycler {
     this.#underway.add(due.id);
     const done = await recycle(due.id, reasonOf(due));
     this.#underway.delete(due.id);
+    if (done) this.#leaving.add(due.id);
     if (!done) this.#watchedOf(due.id).notBefore = ports.clock.now() + AGAIN_MS;
   }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CgroupPlaces, InstanceGroup, openCgroup } from "./cgroup.ts";
+import { type CgroupPlaces, InstanceGroup, openCgroup, systemPlaces } from "./cgroup.ts";
 import { InstanceLimits } from "./limits.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "headrace-cgroup-"));
@@ -16,7 +16,7 @@ let count = 0;
 beforeEach(() => {
   const root = join(scratch, String(count++));
   mkdirSync(root);
-  places = { root, self: join(root, "self"), pid: 42 };
+  places = { root, self: join(root, "self"), pid: 42, group: "headrace-42" };
 });
 
 const put = (path: string, content: string): void => {
@@ -89,6 +89,10 @@ describe("version 1", () => {
     expect(limits.release("i-1")).toEqual({ overMemory: true });
     expect(limits.release("i-1")).toEqual({ overMemory: false });
   });
+});
+
+test("pools of one process have groups of their own, so that one that ends takes nothing from another", () => {
+  expect(systemPlaces().group).not.toBe(systemPlaces().group);
 });
 
 describe("without control groups", () => {

@@ -9,6 +9,7 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, systemCode } from "../../base/errors.ts";
+import { randomId } from "../../base/ids.ts";
 
 /** What an instance may use; 0 for as much as there is. */
 export interface Limits {
@@ -25,13 +26,15 @@ export interface CgroupPlaces {
   /** `/proc/self/cgroup`. */
   readonly self: string;
   readonly pid: number;
+  /** Name of the group below our own. Nobody else's: who is done with it removes it. */
+  readonly group: string;
 }
 
-export const systemPlaces: CgroupPlaces = {
-  root: "/sys/fs/cgroup",
-  self: "/proc/self/cgroup",
-  pid: process.pid,
-};
+/** Those of this machine, with a group of a new name. */
+export function systemPlaces(): CgroupPlaces {
+  const { pid } = process;
+  return { root: "/sys/fs/cgroup", self: "/proc/self/cgroup", pid, group: `headrace-${pid}-${randomId(6)}` };
+}
 
 type Controller = "cpu" | "memory";
 
@@ -51,7 +54,7 @@ export type CgroupResult =
 const PERIOD_US = 100_000;
 
 /** Finds or makes the group below which instances of this process get theirs. */
-export function openCgroup(controller: Controller, places: CgroupPlaces = systemPlaces): CgroupResult {
+export function openCgroup(controller: Controller, places: CgroupPlaces = systemPlaces()): CgroupResult {
   let own: readonly string[];
   try {
     own = readFileSync(places.self, "utf8").trim().split("\n");
@@ -75,7 +78,7 @@ function openV2(controller: Controller, places: CgroupPlaces, own: readonly stri
   }
   try {
     delegate(base, controller, places.pid);
-    const group = join(base, `headrace-${places.pid}`);
+    const group = join(base, places.group);
     mkdirSync(group, { recursive: true });
     writeFileSync(join(group, "cgroup.subtree_control"), `+${controller}`);
     return { kind: "available", hierarchy: { version: "cgroup v2", path: group } };
@@ -111,7 +114,7 @@ function openV1(controller: Controller, places: CgroupPlaces, own: readonly stri
     .find((folder) => existsSync(folder));
   if (mounted === undefined) return { kind: "unavailable", why: `cgroup v1: ${controller} is not mounted` };
   const base = existsSync(join(mounted, path!)) ? join(mounted, path!) : mounted;
-  const group = join(base, `headrace-${places.pid}`);
+  const group = join(base, places.group);
   try {
     mkdirSync(group, { recursive: true });
     return { kind: "available", hierarchy: { version: "cgroup v1", path: group } };

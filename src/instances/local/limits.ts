@@ -28,7 +28,7 @@ export class InstanceLimits {
   readonly #refused: (why: string) => void;
 
   /** @param refused hears of a process that could not be put into its group */
-  constructor(limits: Limits, refused: (why: string) => void, places: CgroupPlaces = systemPlaces) {
+  constructor(limits: Limits, refused: (why: string) => void, places: CgroupPlaces = systemPlaces()) {
     this.#limits = limits;
     this.#refused = refused;
     const wanted = CONTROLLERS.filter((controller) => limits[controller] > 0);
