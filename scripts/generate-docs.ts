@@ -9,6 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { adminErrors } from "../src/admin/errors.ts";
+import { openApi } from "../src/admin/openapi.ts";
 import { adminEvents } from "../src/admin/signals.ts";
 import { autoscalerEvents, autoscalerMetrics } from "../src/autoscaler/signals.ts";
 import type { ErrorRow, ErrorTable } from "../src/base/errors.ts";
@@ -58,6 +59,7 @@ export function generatedPages(): ReadonlyMap<string, string> {
     result.set(path, text);
   }
   result.set("docs/headrace.schema.json", `${JSON.stringify(jsonSchema(), null, 2)}\n`);
+  result.set("docs/openapi.json", `${JSON.stringify(openApi(), null, 2)}\n`);
   return result;
 }
 

@@ -8,6 +8,11 @@ export const adminErrors = {
     whose: "user",
     text: "The path exists, but not with this method. The allow header names those it has.",
   },
+  admin_request_invalid: {
+    status: 400,
+    whose: "user",
+    text: "A parameter or the body is not as docs/openapi.json declares it; the message says what.",
+  },
   admin_host_refused: {
     status: 403,
     whose: "user",

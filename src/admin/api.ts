@@ -1,0 +1,145 @@
+/** Takes a request to its route: checks what it brings by the declaration, and writes what the handler answers. */
+
+import { messageOf } from "../base/errors.ts";
+import { misfits } from "./check.ts";
+import { type AdminErrorCode, adminErrors } from "./errors.ts";
+import { refusal } from "./guard.ts";
+import { makeHandlers } from "./handlers.ts";
+import type { AdminPorts } from "./ports.ts";
+import {
+  type Call,
+  Failure,
+  type Handler,
+  type Handlers,
+  isProbe,
+  matchPath,
+  Refusal,
+  type Route,
+} from "./route.ts";
+import { type Routes, routes } from "./routes.ts";
+import { type AnySchema, type JsonSchema, jsonSchema } from "./schema.ts";
+import type { AdminEvent } from "./signals.ts";
+
+/** Bodies hold a few numbers and names. */
+export const MAX_BODY_BYTES = 64 * 1024;
+
+export interface ApiOptions {
+  readonly ports: AdminPorts;
+  /** The port listens beyond loopback. */
+  readonly exposed: boolean;
+  readonly log: (event: AdminEvent, message: string, fields: Record<string, string>) => void;
+}
+
+export class Api {
+  readonly #options: ApiOptions;
+  readonly #handlers: Handlers<Routes>;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+    this.#handlers = makeHandlers(options.ports);
+  }
+
+  async answer(request: Request): Promise<Response> {
+    const refused = refusal(request, this.#options.exposed);
+    if (refused !== null) return failure(refused);
+    const { pathname, searchParams } = new URL(request.url);
+    const here = (Object.keys(routes) as (keyof Routes)[])
+      .map((name) => ({ name, route: routes[name] as Route, params: matchPath(routes[name].path, pathname) }))
+      .filter(({ params }) => params !== null);
+    if (here.length === 0) return failure("admin_not_found", `There is no ${pathname}.`);
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const found = here.find(({ route }) => route.method === method);
+    if (found === undefined) {
+      const allow = here.map(({ route }) => route.method).join(", ");
+      const refusedMethod = failure("admin_method_not_allowed", `${pathname} takes ${allow}.`);
+      refusedMethod.headers.set("allow", allow);
+      return refusedMethod;
+    }
+    const { name, route } = found;
+    try {
+      const query = readQuery(route, searchParams);
+      if (query instanceof Refusal) return failure(query.code, query.message);
+      const body = await readBody(route, request);
+      if (body instanceof Refusal) return failure(body.code, body.message);
+      // Each handler takes what its own route declares, which is what was read here.
+      const handler = this.#handlers[name] as unknown as Handler<Route>;
+      return written(await handler({ params: found.params!, query, body, request } as Call<Route>));
+    } catch (error) {
+      this.#options.log("admin.failed", `${request.method} ${pathname} failed: ${messageOf(error)}`, {
+        "exception.stacktrace": error instanceof Error ? (error.stack ?? "") : "",
+      });
+      return failure("admin_internal");
+    }
+  }
+}
+
+type Invalid = Refusal<"admin_request_invalid">;
+const invalid = (message: string): Invalid => new Refusal("admin_request_invalid", message);
+
+function readQuery(route: Route, given: URLSearchParams): Readonly<Record<string, unknown>> | Invalid {
+  const declared = route.query ?? {};
+  const values: Record<string, unknown> = {};
+  for (const [name, text] of given) {
+    const schema = Object.hasOwn(declared, name) ? declared[name]! : undefined;
+    if (schema === undefined && isProbe(route.path)) continue;
+    if (schema === undefined) return invalid(`${route.path} has no parameter ${name}.`);
+    const value = fromText(schema, text);
+    const wrong = misfits(jsonSchema(schema), value, {}, name);
+    if (wrong.length > 0) return invalid(`${wrong.join("; ")}.`);
+    values[name] = value;
+  }
+  return values;
+}
+
+/** Query parameters are texts: read as what the schema wants, or left as they are for it to refuse. */
+function fromText({ shape }: AnySchema, text: string): unknown {
+  if (shape.kind === "boolean")
+    return text === "true" || text === "" ? true : text === "false" ? false : text;
+  if ((shape.kind === "integer" || shape.kind === "number") && text.trim() !== "") {
+    return Number.isFinite(Number(text)) ? Number(text) : text;
+  }
+  return text;
+}
+
+const bodySchemas = new WeakMap<AnySchema, JsonSchema>();
+
+async function readBody({ body, path }: Route, request: Request): Promise<unknown> {
+  if (body === undefined) return undefined;
+  const [type] = (request.headers.get("content-type") ?? "").split(";");
+  if (type?.trim().toLowerCase() !== "application/json")
+    return invalid(`${path} takes a JSON body: content-type: application/json.`);
+  const text = await request.text();
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return invalid("The body is not JSON.");
+  }
+  let schema = bodySchemas.get(body);
+  if (schema === undefined) {
+    schema = jsonSchema(body);
+    bodySchemas.set(body, schema);
+  }
+  const wrong = misfits(schema, value);
+  return wrong.length === 0 ? value : invalid(`${wrong.join("; ")}.`);
+}
+
+function written(answer: unknown): Response {
+  if (answer instanceof Response) return answer;
+  if (answer instanceof Refusal) return failure(answer.code as AdminErrorCode, answer.message);
+  if (answer instanceof Failure) return json(422, { error: { code: answer.code, message: answer.message } });
+  return json(200, answer);
+}
+
+function json(status: number, value: unknown): Response {
+  const headers = { "content-type": "application/json", "cache-control": "no-store" };
+  return new Response(`${JSON.stringify(value)}\n`, { status, headers });
+}
+
+/** An error of the API. @param message empty: the sentence of the code's row */
+function failure(code: AdminErrorCode, message = ""): Response {
+  const row: { readonly status?: number; readonly text: string; readonly hint?: string } = adminErrors[code];
+  const text = message === "" ? row.text : message;
+  const error = { code, message: text, ...(row.hint === undefined ? {} : { hint: row.hint }) };
+  return json(row.status ?? 500, { error });
+}

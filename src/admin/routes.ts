@@ -1,0 +1,105 @@
+/**
+ * Every route of the admin API. What is not here does not exist; docs/openapi.json is written from this table
+ * (`scripts/bun scripts/generate-docs.ts`), and handlers.ts has one handler for each row.
+ */
+
+import { type Route, raw } from "./route.ts";
+import { array } from "./schema.ts";
+import { decision, done, status } from "./schemas.ts";
+
+const SERVICE = { service: "Name of the service." } as const;
+const INSTANCE = { instance: "Id of the instance, as in the status." } as const;
+
+export const routes = {
+  health: {
+    method: "GET",
+    path: "/healthz",
+    summary: "Whether the process lives",
+    answer: raw(["text/plain"], "It does."),
+    errors: [],
+  },
+  readiness: {
+    method: "GET",
+    path: "/readyz",
+    summary: "Whether requests can be served",
+    doc: "503, with a sentence why, while they cannot.",
+    answer: raw(["text/plain"], "`ready`, or why it is not.", 503),
+    errors: [],
+  },
+  metrics: {
+    method: "GET",
+    path: "/metrics",
+    summary: "Metrics for Prometheus",
+    doc: "In the format that the Accept header prefers. docs/metrics.md lists them.",
+    answer: raw(["text/plain", "application/openmetrics-text"], "The metrics."),
+    errors: [],
+  },
+  status: {
+    method: "GET",
+    path: "/v1/status",
+    summary: "The service of headrace run, or the first one of headrace up",
+    answer: status,
+    errors: ["admin_starting"],
+  },
+  services: {
+    method: "GET",
+    path: "/v1/services",
+    summary: "All services, in the order of the file",
+    answer: array(status),
+    errors: ["admin_starting"],
+  },
+  serviceDecisions: {
+    method: "GET",
+    path: "/v1/services/{service}/decisions",
+    summary: "The last decisions of the autoscaler about a service, oldest first",
+    params: SERVICE,
+    answer: array(decision),
+    errors: ["admin_service_unknown", "admin_starting"],
+  },
+  deploy: {
+    method: "POST",
+    path: "/v1/services/{service}/deploy",
+    summary: "Starts a new revision of a service, with its code as it is now",
+    doc: "Answers once the new revision serves; the old one then finishes what it has.",
+    params: SERVICE,
+    answer: done,
+    errors: ["admin_service_unknown", "admin_starting"],
+    fails: true,
+  },
+  decisions: {
+    method: "GET",
+    path: "/v1/decisions",
+    summary: "The last decisions of the autoscaler about the one service of headrace run, oldest first",
+    answer: array(decision),
+    errors: ["admin_starting"],
+  },
+  reload: {
+    method: "POST",
+    path: "/v1/reload",
+    summary: "Loads the app anew; under headrace up, applies the file as it is now",
+    doc: "As SIGHUP does. Answers once what is new serves.",
+    answer: done,
+    errors: ["admin_starting"],
+    fails: true,
+  },
+  stacks: {
+    method: "POST",
+    path: "/v1/instances/{instance}/stacks",
+    summary: "Has an instance write the stacks of all its threads to its log",
+    params: INSTANCE,
+    answer: done,
+    errors: ["admin_instance_unknown", "admin_starting"],
+    fails: true,
+  },
+  restartInstance: {
+    method: "POST",
+    path: "/v1/instances/{instance}/restart",
+    summary: "Replaces one instance; the new one is ready first",
+    params: INSTANCE,
+    answer: done,
+    errors: ["admin_instance_unknown", "admin_starting"],
+    fails: true,
+  },
+} as const satisfies Readonly<Record<string, Route>>;
+
+export type Routes = typeof routes;

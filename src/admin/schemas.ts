@@ -1,0 +1,129 @@
+/** What the admin API answers, as schemas of the types of src/model. */
+
+import type { GatewayReport, InstanceReport, LimitReport, StatusReport } from "../model/instance.ts";
+import type { DecisionReport, ScalingReport } from "../model/scaling.ts";
+import {
+  array,
+  boolean,
+  integer,
+  map,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  type Schema,
+  string,
+} from "./schema.ts";
+
+const count = (doc: string) => integer(doc, { minimum: 0 });
+const ms = (doc: string) => number(`${doc}, in milliseconds.`, { minimum: 0 });
+const bytes = (doc: string) => integer(`${doc}, in bytes; 0 when unknown.`, { minimum: 0 });
+
+const instance: Schema<InstanceReport> = object("Instance", {
+  id: string("Unique as long as Headrace runs."),
+  service: string("The service it belongs to."),
+  revision: string("The revision that it runs."),
+  state: oneOf(["starting", "ready", "draining", "stopping", "stopped", "failed"]),
+  pid: integer("Its process; 0 before there is one."),
+  origin: oneOf(["fork", "spawn"], "Where its process came from."),
+  ageMs: ms("Time since it was asked for"),
+  inFlight: count("Slots that are taken."),
+  slots: count("Requests that it works on at a time."),
+  served: count("Requests whose app call has returned."),
+  memoryBytes: bytes("Proportional set size, or resident set size where that is all there is"),
+  cpuMs: ms("Processor time since its start"),
+  cpuShare: number("Share of one core over the last sample; 0 when unknown.", { minimum: 0 }),
+  phases: map(number(), "Milliseconds of its start by phase: spawn or fork, boot, import, lifespan."),
+});
+
+const gateway: Schema<GatewayReport> = object("Gateway", {
+  id: integer("Counts up from 1."),
+  pid: integer("Its process."),
+  state: oneOf(["starting", "ready", "draining"]),
+  ageMs: ms("Time since its start"),
+  connections: count("Client connections that are open."),
+  inFlight: count("Requests that it has taken in and not finished."),
+  waiting: count("Requests that wait in it for a slot."),
+  memoryBytes: bytes("Proportional set size"),
+  cpuMs: ms("Processor time since its start"),
+});
+
+const limit: Schema<LimitReport> = object("Limit", {
+  resource: oneOf(["cpu", "memory"]),
+  limit: number("Cores, or bytes."),
+  by: oneOf(["cgroup v2", "cgroup v1", "rlimit", "nothing"], "What holds an instance to it."),
+  why: string("Why it is not held by something better; empty when there is nothing better."),
+});
+
+const scaling: Schema<ScalingReport> = object("Scaling", {
+  minInstances: count("Fewest instances."),
+  maxInstances: count("Most instances."),
+  desired: count("Instances that there should be now."),
+  panicking: boolean("Whether the short window is followed and nothing shrinks."),
+});
+
+/** One service, as it is. */
+export const status: Schema<StatusReport> = object("Service", {
+  version: string("Of Headrace."),
+  service: string("Its name."),
+  revision: string("The revision that serves."),
+  app: string("What is served, as it was written."),
+  interface: string("asgi, wsgi or function; empty while no instance has said."),
+  url: string("Where it answers."),
+  pid: integer("The process of Headrace."),
+  uptimeMs: ms("Time since its start"),
+  ready: boolean("Whether requests can be served."),
+  preload: object(
+    "",
+    { level: oneOf(["app", "imports", "off"]), reasons: array(string()) },
+    "The preload level that holds, and why it is not a higher one.",
+  ),
+  concurrency: count("Slots of an instance."),
+  measured: nullable(
+    string(),
+    "Where the slots are measured: why there are so many; empty while nothing was concluded. Null where they are given.",
+  ),
+  limits: array(limit, "What an instance may use; empty when there are no limits."),
+  scaling: nullable(scaling, "Null where the number of instances is fixed."),
+  line: object("", { waiting: count("Requests that wait."), depth: count("How many may.") }),
+  gateways: array(gateway),
+  instances: array(instance),
+});
+
+/** One decision of the autoscaler. */
+export const decision: Schema<DecisionReport> = object("Decision", {
+  at: number("Unix milliseconds."),
+  trigger: oneOf(["tick", "burst"], "At the autoscaler's tick, or for a line between ticks."),
+  action: oneOf(["start", "stop", "hold"], "What was done to the instances."),
+  count: count("And to how many."),
+  desired: count("Instances that there should be from then on."),
+  rule: string("The rule that had the last word; docs/autoscaler.md has them."),
+  seen: object(
+    "",
+    {
+      ready: count("Instances that were ready."),
+      starting: count("Instances that were starting."),
+      running: number("Requests that ran."),
+      waiting: number("Requests that waited."),
+      refused: number("Slots that refused requests would have held."),
+      panicking: boolean(""),
+    },
+    "What was seen. Requests are means over a second, or counts of the moment for a burst.",
+  ),
+  why: array(string(), "One sentence a rule, in the order in which they spoke."),
+});
+
+/** Every error of the API. */
+export const error: Schema<{
+  readonly error: { readonly code: string; readonly message: string; readonly hint?: string };
+}> = object("Error", {
+  error: object("", {
+    code: string("Stable; docs/errors.md lists them."),
+    message: string("What is wrong, one sentence."),
+    hint: optional(string("What to do about it.")),
+  }),
+});
+
+/** The answer of an action that worked. */
+export const done = object("Done", { ok: boolean("True.") }, "It is done.");

@@ -1,0 +1,200 @@
+/** The admin API of a real platform against docs/openapi.json: every route answers as it is declared, and there is no other. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { misfits } from "../../src/admin/check.ts";
+import type { Routes } from "../../src/admin/routes.ts";
+import type { JsonSchema } from "../../src/admin/schema.ts";
+import type { StatusReport } from "../../src/model/instance.ts";
+import { eventually, freePort, Headrace, PATIENCE_MS, PYTHON, ROOT, scratchFolder } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE_MS * 4);
+
+interface Operation {
+  readonly operationId: keyof Routes;
+  readonly responses: Readonly<
+    Record<string, { readonly content: Readonly<Record<string, { schema: JsonSchema }>> }>
+  >;
+}
+interface Document extends JsonSchema {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+const openapi = JSON.parse(readFileSync(join(ROOT, "docs/openapi.json"), "utf8")) as Document;
+
+/** How a route is called so that it does what it is there for. */
+interface Example {
+  readonly params?: () => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+const WEB = { params: () => ({ service: "web" }) };
+const ANY_INSTANCE = { params: async () => ({ instance: (await web()).instances[0]!.id }) };
+
+/** One for every route: a route without one does not compile. */
+const examples: Readonly<Record<keyof Routes, Example>> = {
+  health: {},
+  readiness: {},
+  metrics: {},
+  status: {},
+  services: {},
+  serviceDecisions: WEB,
+  deploy: WEB,
+  decisions: {},
+  reload: {},
+  stacks: ANY_INSTANCE,
+  restartInstance: ANY_INSTANCE,
+};
+
+const scratch = scratchFolder();
+let headrace: Headrace;
+
+const APP = `
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+`;
+
+beforeAll(async () => {
+  const [port, adminPort] = [await freePort(), await freePort()];
+  for (const name of ["web", "jobs", "broken"]) writeFileSync(join(scratch.path, `${name}.py`), APP);
+  const file = join(scratch.path, "headrace.yaml");
+  writeFileSync(
+    file,
+    `
+listen: { port: ${port} }
+admin: { port: ${adminPort} }
+gateways: 1
+logs: { access: off, format: json }
+services:
+  web: { app: web.py, python: ${PYTHON}, scale: { min: 1, max: 2 }, resources: { memory: 1Gi } }
+  jobs: { app: jobs.py, python: ${PYTHON}, route: { path: /jobs } }
+  broken: { app: broken.py, python: ${PYTHON}, route: { path: /broken } }
+`,
+  );
+  headrace = await Headrace.up(file, { port, adminPort }, { XDG_RUNTIME_DIR: scratch.path });
+  // From now on it cannot be deployed.
+  writeFileSync(join(scratch.path, "broken.py"), "raise RuntimeError('no')\n");
+  await (await headrace.fetch("/")).text();
+  await eventually("a decision", async () => {
+    const decisions = await fetch(`${headrace.adminUrl}/v1/services/web/decisions`);
+    return ((await decisions.json()) as unknown[]).length > 0 ? true : undefined;
+  });
+});
+afterAll(async () => {
+  await headrace.stop();
+  scratch[Symbol.dispose]();
+});
+
+async function web(): Promise<StatusReport> {
+  const all = (await (await fetch(`${headrace.adminUrl}/v1/services`)).json()) as StatusReport[];
+  return all.find(({ service }) => service === "web")!;
+}
+
+const operations = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+);
+
+/** What is wrong with an answer, by the description. */
+async function wrongWith(operation: Operation, response: Response): Promise<readonly string[]> {
+  const declared = operation.responses[String(response.status)];
+  const text = await response.text();
+  if (declared === undefined) return [`status ${response.status} is not declared: ${text}`];
+  const type = (response.headers.get("content-type") ?? "").split(";")[0]!.trim();
+  const content = declared.content[type];
+  if (content === undefined) return [`content type ${type} is not declared`];
+  const value: unknown = type === "application/json" ? JSON.parse(text) : text;
+  return misfits(content.schema, value, { root: openapi, closed: true });
+}
+
+function filled(path: string, params: Readonly<Record<string, string>>): string {
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? "no-such"));
+}
+
+async function call(
+  { path, method, operation }: (typeof operations)[number],
+  valid: boolean,
+): Promise<Response> {
+  const example = examples[operation.operationId];
+  const params = valid ? await example.params?.() : {};
+  const query = new URLSearchParams(example.query).toString();
+  const json = { body: JSON.stringify(example.body), headers: { "content-type": "application/json" } };
+  return fetch(`${headrace.adminUrl}${filled(path, params ?? {})}${query === "" ? "" : `?${query}`}`, {
+    method,
+    ...(example.body === undefined ? {} : json),
+  });
+}
+
+describe("docs/openapi.json", () => {
+  test("describes every route that is called here", () => {
+    expect(operations.map(({ operation }) => operation.operationId).sort()).toEqual(
+      (Object.keys(examples) as (keyof Routes)[]).sort(),
+    );
+  });
+
+  for (const operation of operations) {
+    const name = `${operation.method} ${operation.path}`;
+    test(`${name} answers as declared`, async () => {
+      const response = await call(operation, true);
+      expect(response.status).toBe(200);
+      expect(await wrongWith(operation.operation, response)).toEqual([]);
+    });
+
+    if (operation.path.includes("{"))
+      test(`${name}, of what there is not`, async () => {
+        const response = await call(operation, false);
+        expect(response.status).toBe(404);
+        expect(await wrongWith(operation.operation, response)).toEqual([]);
+      });
+
+    if (operation.path.startsWith("/v1/"))
+      test(`${name} takes no parameters but its own`, async () => {
+        const path = filled(operation.path, {});
+        const response = await fetch(`${headrace.adminUrl}${path}?no_such=1`, { method: operation.method });
+        expect(response.status).toBe(400);
+        expect(await wrongWith(operation.operation, response)).toEqual([]);
+      });
+
+    test(`${name} refuses web pages`, async () => {
+      const headers = { origin: "http://evil.test" };
+      const response = await fetch(`${headrace.adminUrl}${filled(operation.path, {})}`, {
+        method: operation.method,
+        headers,
+      });
+      expect(response.status).toBe(403);
+      expect(await wrongWith(operation.operation, response)).toEqual([]);
+    });
+  }
+
+  test("an action that fails", async () => {
+    const response = await fetch(`${headrace.adminUrl}/v1/services/broken/deploy`, { method: "POST" });
+    expect(response.status).toBe(422);
+    const { operation } = operations.find(({ path }) => path.endsWith("/deploy"))!;
+    expect(await wrongWith(operation, response)).toEqual([]);
+  });
+
+  test("there is no other method", async () => {
+    for (const [path, methods] of Object.entries(openapi.paths)) {
+      const declared = Object.keys(methods).map((method) => method.toUpperCase());
+      for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
+        if (declared.includes(method)) continue;
+        const response = await fetch(headrace.adminUrl + filled(path, {}), { method });
+        const allow = response.headers.get("allow");
+        expect([method, path, response.status, allow]).toEqual([method, path, 405, declared.join(", ")]);
+      }
+    }
+  });
+
+  test("there is no other path", async () => {
+    const near = operations.flatMap(({ path }) => [
+      `${filled(path, {})}/`,
+      `${filled(path, {})}/more`,
+      `/v2${filled(path, {})}`,
+    ]);
+    for (const path of ["/", "/v1", "/v1/", "/openapi.json", ...near]) {
+      const response = await fetch(headrace.adminUrl + path);
+      expect([path, response.status]).toEqual([path, 404]);
+    }
+  });
+});
