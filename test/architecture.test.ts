@@ -31,6 +31,11 @@ const law: Readonly<Record<string, Rule>> = {
   instances: { may: ["protocol", "model", "base"], types: ["config"], why: ROOM },
   telemetry: { may: ["model", "base"], types: ["config"], why: ROOM },
   autoscaler: { may: ["model", "base"], types: ["config"], why: ROOM },
+  load: {
+    may: ["model", "base"],
+    types: ["config"],
+    why: `${ROOM} The generator knows the service from outside only.`,
+  },
   platform: {
     may: ["gateway", "instances", "telemetry", "autoscaler", "config", "protocol", "model", "base"],
     why: "platform/ is the only folder that knows two rooms; nothing above it is known here.",
@@ -40,8 +45,8 @@ const law: Readonly<Record<string, Rule>> = {
     why: "admin/ shows what platform/ knows.",
   },
   cli: {
-    may: ["admin", "platform", "autoscaler", "config", "model", "base"],
-    why: "cli/ speaks to platform/ and admin/; of the rooms only to autoscaler/, which is pure: simulate has no platform.",
+    may: ["admin", "platform", "autoscaler", "load", "config", "model", "base"],
+    why: "cli/ speaks to platform/ and admin/; of the rooms only to autoscaler/ and load/: simulate and load have no platform.",
   },
 };
 

@@ -1,6 +1,7 @@
 /** What all requests of a gateway process for one revision share: the line, the instances, the deadlines, the counters. */
 
 import { systemClock } from "../base/clock.ts";
+import { DeadlineList } from "../base/deadline-list.ts";
 import type { AccessRecord } from "../model/access.ts";
 import { LineAlarm } from "./admission/alarm.ts";
 import { Line } from "./admission/line.ts";
@@ -9,7 +10,6 @@ import { DrainRate, retryAfterSeconds } from "./admission/retry-after.ts";
 import { RetryBudget } from "./admission/retry-budget.ts";
 import { ServiceTime } from "./admission/service-time.ts";
 import { policyFor } from "./balance/policy.ts";
-import { DeadlineList } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Meter } from "./meter.ts";
 import { accessRecord } from "./record.ts";

@@ -12,6 +12,7 @@
  * independently: `#settle` records the request when the client is through, `#release` gives the slot back.
  */
 
+import { DeadlineList, type DeadlineNode } from "../base/deadline-list.ts";
 import { latin1 } from "../protocol/fields.ts";
 import { Flag, ProtocolError, Reset, Type } from "../protocol/frame.ts";
 import { acceptance, creditAmount, leadingNumber, pairsFrom, payloadFrom } from "../protocol/payload.ts";
@@ -26,7 +27,6 @@ import {
   Seen,
 } from "./client.ts";
 import type { Core } from "./core.ts";
-import { DeadlineList, type DeadlineNode } from "./deadlines.ts";
 import type { GatewayErrorCode } from "./errors.ts";
 import { DISMISSED, GATEWAY_ERRORS } from "./errors.ts";
 import { withRequestId } from "./identify.ts";

@@ -6,7 +6,7 @@
  * class waits for ever, every sixteenth slot goes to the lowest class that waits here.
  */
 
-import { DeadlineList, type DeadlineNode } from "../deadlines.ts";
+import { DeadlineList, type DeadlineNode } from "../../base/deadline-list.ts";
 import type { SlotTable } from "../table.ts";
 import { allowedWaitMs, type LineState, Overload } from "./overload.ts";
 import { PRIORITIES } from "./priority.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { DeadlineList, type DeadlineNode } from "./deadlines.ts";
+import { DeadlineList, type DeadlineNode } from "./deadline-list.ts";
 
 class Node implements DeadlineNode {
   dueAt = 0;
