@@ -160,6 +160,8 @@ function instancePart(parsed: ParsedRun, facts: Facts) {
     shed: values.shed,
     priorityHeader: values.priorityHeader.toLowerCase(),
     priorities: values.priority.map(priorityRow),
+    // A file may say more, see file/load.ts.
+    limits: [],
   };
 }
 

@@ -86,6 +86,9 @@ export interface RunConfig {
     readonly priority: "critical" | "default" | "bulk";
   }[];
 
+  /** Kinds of requests of which only so many may be in flight over all instances. */
+  readonly limits: readonly LimitConfig[];
+
   readonly maxRequestLine: number;
   readonly maxHeaderBytes: number;
   readonly maxHeaders: number;
@@ -115,4 +118,12 @@ export interface RunConfig {
   /** Absolute. */
   readonly reloadDirs: readonly string[];
   readonly reloadInclude: readonly string[];
+}
+
+export interface LimitConfig {
+  /** `/`, or a path without a slash at its end, as the app sees it; it holds by whole segments. */
+  readonly path: string;
+  /** Upper case; empty for any. */
+  readonly methods: readonly string[];
+  readonly slots: number;
 }

@@ -4,6 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import { DeadlineList } from "../base/deadline-list.ts";
 import type { AccessRecord } from "../model/access.ts";
 import { LineAlarm } from "./admission/alarm.ts";
+import { Bulkheads } from "./admission/bulkheads.ts";
 import { Line } from "./admission/line.ts";
 import { Ranks } from "./admission/priority.ts";
 import { DrainRate, retryAfterSeconds } from "./admission/retry-after.ts";
@@ -68,6 +69,8 @@ export class Core {
   readonly #ranks: Ranks;
   readonly #drainRate = new DrainRate();
   readonly #alarm: LineAlarm | undefined;
+  /** Null: no kind of requests has a limit of its own. */
+  readonly #bulkheads: Bulkheads | null;
   readonly #desk = {
     free: (): boolean => this.upstreams.free(),
     take: (): Upstream | null => this.upstreams.take(),
@@ -90,6 +93,7 @@ export class Core {
       now: () => performance.now(),
       serviceTime: admission.shed ? this.#serviceTime : null,
     });
+    this.#bulkheads = this.#makeBulkheads(options);
     this.#ranks = new Ranks(admission.priorities);
     this.upstreams = new Upstreams({
       table,
@@ -98,6 +102,7 @@ export class Core {
       window: settings.window,
       policy: policyFor(admission.slots),
       available: () => this.serve(),
+      permit: (limit) => this.#bulkheads?.giveOf(limit),
       lost: (instance, protocolError) => ports.instanceLost(instance, protocolError),
     });
     if (admission.scaled) {
@@ -107,6 +112,21 @@ export class Core {
     this.overdue = new DeadlineList(admission.graceMs, (node) => (node as Exchange).stuck());
   }
 
+  #makeBulkheads({ settings, table, column, ports }: CoreOptions): Bulkheads | null {
+    const { limits, lineDepth } = settings.admission;
+    if (limits.length === 0) return null;
+    return new Bulkheads({
+      limits,
+      cells: table.limits,
+      column,
+      depth: lineDepth,
+      line: this.line,
+      call: ports.call,
+      now: () => performance.now(),
+      onward: (request) => this.#onward(request as Exchange),
+    });
+  }
+
   /** A new request: a slot if one is free and nobody waits, else a place in the line, else a refusal. */
   admit(exchange: Exchange): void {
     this.meter.move("headrace_requests_in_gateway", 1);
@@ -114,28 +134,71 @@ export class Core {
     this.#setDeadline(exchange);
     if (!this.#ranks.plain) exchange.rank = this.#ranks.of(exchange.target, exchange.fields);
     if (this.#isHealth(exchange.target) && this.#startExempt(exchange)) return;
-    if (!this.line.busy) {
-      const upstream = this.upstreams.take();
-      if (upstream !== null) {
-        exchange.start(upstream);
-        return;
-      }
-    }
-    if (this.failing && !this.upstreams.any) {
-      exchange.refuse("HR_NO_INSTANCE", 1);
-      this.#alarm?.raise(exchange.arrivedAt);
-      return;
-    }
+    if (this.#bulkheads !== null && !this.#pass(exchange, this.#bulkheads)) return;
+    if (this.#startNow(exchange) || this.#refuseFailing(exchange)) return;
     exchange.state = "waiting";
     if (!this.line.busy) this.#drainRate.observe(this.#table.servedTotal(), exchange.arrivedAt);
     if (!this.line.enter(exchange, exchange.arrivedAt)) {
-      exchange.refuse("HR_LINE_FULL", this.retryAfter());
-      this.#alarm?.raise(exchange.arrivedAt);
+      this.#refuse(exchange, "HR_LINE_FULL", this.retryAfter());
       return;
     }
     // A slot may have become free between the look and the entry into the line.
     this.serve();
     if (exchange.place !== null) this.#alarm?.raise(exchange.arrivedAt);
+  }
+
+  /** Its bulkhead, if it belongs to one. False: it waits there, or was refused. */
+  #pass(exchange: Exchange, bulkheads: Bulkheads): boolean {
+    exchange.limit = bulkheads.of(exchange.head.method, exchange.target);
+    if (exchange.limit === -1 || bulkheads.take(exchange)) return true;
+    exchange.state = "waiting";
+    if (!bulkheads.wait(exchange, exchange.arrivedAt)) exchange.refuse("HR_LIMIT_FULL", this.retryAfter());
+    return false;
+  }
+
+  /** A request that waited at its bulkhead has its permit. */
+  #onward(exchange: Exchange): void {
+    if (this.#startNow(exchange) || this.#refuseFailing(exchange)) return;
+    this.line.adopt(exchange, performance.now());
+    this.serve();
+    if (exchange.place !== null) this.#alarm?.raise(exchange.arrivedAt);
+  }
+
+  /** Starts a request if a slot is free and nobody waits for one. */
+  #startNow(exchange: Exchange): boolean {
+    if (this.line.busy) return false;
+    const upstream = this.upstreams.take();
+    if (upstream === null) return false;
+    if (exchange.place !== null) Line.leave(exchange);
+    exchange.start(upstream);
+    return true;
+  }
+
+  #refuseFailing(exchange: Exchange): boolean {
+    if (!this.failing || this.upstreams.any) return false;
+    Line.leave(exchange);
+    this.#refuse(exchange, "HR_NO_INSTANCE", 1);
+    return true;
+  }
+
+  /** For want of a slot. */
+  #refuse(exchange: Exchange, code: "HR_LINE_FULL" | "HR_NO_INSTANCE", retryAfterS: number): void {
+    exchange.refuse(code, retryAfterS);
+    this.#bulkheads?.give(exchange);
+    this.#alarm?.raise(exchange.arrivedAt);
+  }
+
+  /** A request that waits gives up, or is told to. */
+  leaveLine(exchange: Exchange): void {
+    Line.leave(exchange);
+    this.#bulkheads?.give(exchange);
+  }
+
+  /** The connection of a request that held a slot was lost: slot and permit stay taken until it is certain that nothing runs. */
+  orphan(upstream: Upstream, exchange: Exchange): void {
+    const limit = exchange.permit ? exchange.limit : -1;
+    exchange.permit = false;
+    this.upstreams.orphan(upstream, exchange.exempt, limit);
   }
 
   /** Its service's time, or its client's when that is shorter. */
@@ -162,13 +225,19 @@ export class Core {
   /** A request that lost its instance before it was begun. */
   readmit(exchange: Exchange): void {
     if (exchange.exempt && this.#startExempt(exchange)) return;
+    const wants = exchange.limit !== -1 && !exchange.permit;
+    if (this.#bulkheads !== null && wants && !this.#bulkheads.take(exchange)) {
+      this.#bulkheads.waitAgain(exchange, exchange.arrivedAt);
+      return;
+    }
     this.line.reenter(exchange, exchange.arrivedAt);
     this.serve();
     if (exchange.place !== null) this.#alarm?.raise(exchange.arrivedAt);
   }
 
-  /** Gives free slots to those who wait. */
+  /** Gives free permits and slots to those who wait. */
   serve(): void {
+    this.#bulkheads?.serve();
     if (this.line.busy) this.line.serve(this.#desk);
   }
 
@@ -178,13 +247,14 @@ export class Core {
     this.meter.add("headrace_slots_given_back_total", 1);
     this.meter.add("headrace_slot_seconds_total", (performance.now() - exchange.placedAt) / 1_000);
     this.upstreams.give(upstream);
+    this.#bulkheads?.give(exchange);
     if (this.line.busy) this.line.serve(this.#desk);
   }
 
   /** Seconds until the line that stands now is worked off. */
   retryAfter(): number {
     return retryAfterSeconds(
-      this.#table.waiting(),
+      this.#table.waitingAll(),
       this.#drainRate.observe(this.#table.servedTotal(), performance.now()),
     );
   }

@@ -17,6 +17,16 @@ export const GATEWAY_ERRORS = {
     whose: "system",
     text: "The request waited as long as the line allows and no slot became free.",
   },
+  HR_LIMIT_FULL: {
+    status: 429,
+    whose: "system",
+    text: "As many requests of this kind are in flight as their limit allows, and as many requests wait as the line holds.",
+  },
+  HR_LIMIT_WAIT: {
+    status: 503,
+    whose: "system",
+    text: "The request waited as long as the line allows, and all the time as many of its kind were in flight as their limit allows.",
+  },
   HR_SHED: {
     status: 503,
     whose: "system",
@@ -72,4 +82,11 @@ export const DISMISSED: Readonly<Record<Dismissal, GatewayErrorCode>> = {
   shed: "HR_SHED",
   "too-late": "HR_TOO_LATE",
   displaced: "HR_LINE_FULL",
+};
+
+/** The same, of those that wait at a bulkhead. */
+export const DISMISSED_AT_LIMIT: Readonly<Record<Dismissal, GatewayErrorCode>> = {
+  ...DISMISSED,
+  waited: "HR_LIMIT_WAIT",
+  displaced: "HR_LIMIT_FULL",
 };

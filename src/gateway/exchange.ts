@@ -17,21 +17,15 @@ import { latin1 } from "../protocol/fields.ts";
 import { Flag, ProtocolError, Reset, Type } from "../protocol/frame.ts";
 import { acceptance, creditAmount, leadingNumber, pairsFrom, payloadFrom } from "../protocol/payload.ts";
 import type { FrameReader } from "../protocol/reader.ts";
-import type { Dismissal, Place, Waiting } from "./admission/line.ts";
-import {
-  type ClientSide,
-  type ExchangeSide,
-  type GoneReason,
-  type Peers,
-  type RequestHead,
-  Seen,
-} from "./client.ts";
+import type { Limited } from "./admission/bulkheads.ts";
+import type { Dismissal, Place } from "./admission/line.ts";
+import type { ClientSide, ExchangeSide, GoneReason, Peers, RequestHead } from "./client.ts";
 import type { Core } from "./core.ts";
 import type { GatewayErrorCode } from "./errors.ts";
-import { DISMISSED, GATEWAY_ERRORS } from "./errors.ts";
-import { withRequestId } from "./identify.ts";
+import { DISMISSED, DISMISSED_AT_LIMIT, GATEWAY_ERRORS } from "./errors.ts";
 import { problem } from "./problem.ts";
-import { type Timing, withServerTiming } from "./server-timing.ts";
+import { peersText, requestFlags } from "./request-frame.ts";
+import { responseFields } from "./response-fields.ts";
 import { BODY_END, BODY_MORE, type InstanceStart, type Stream, type Upstream } from "./upstream.ts";
 
 export type ExchangeState = "arrived" | "waiting" | "placed" | "responding" | "answered" | "closed";
@@ -44,7 +38,7 @@ const SERVICE_RESTART = 1012;
 /** Status recorded for a client that was sent away by its front before a response began. */
 const GONE_STATUS: Readonly<Partial<Record<GoneReason, number>>> = { "slow-body": 408, "too-large": 413 };
 
-export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
+export class Exchange implements ExchangeSide, Stream, Limited, DeadlineNode {
   readonly head: RequestHead;
   readonly client: ClientSide;
   /** Header pairs for the app, after the pipeline's additions. */
@@ -62,6 +56,8 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   /** It passes by the line and takes no slot. */
   exempt = false;
   state: ExchangeState = "arrived";
+  limit = -1;
+  permit = false;
 
   place: Place | null = null;
   dueAt = 0;
@@ -80,10 +76,10 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   responseBytes = 0;
   /** The instance it was placed on last. */
   instance = "";
+  /** The start of its instance, when it waited for that. */
+  instanceStart: InstanceStart | null = null;
 
   readonly #core: Core;
-  /** The start of its instance, when it waited for that. */
-  #start: InstanceStart | null = null;
   #upstream: Upstream | null = null;
   #stream = 0;
   #retries = 0;
@@ -123,22 +119,16 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     this.instance = upstream.address.id;
     const { start } = upstream.address;
     const waited = start !== undefined && start.readyAt > performance.timeOrigin + this.arrivedAt;
-    this.#start = waited ? start : null;
+    this.instanceStart = waited ? start : null;
     this.#peerCredit = this.#core.settings.window;
-    let flags = head.version === 11 ? 0 : head.version === 20 ? Flag.HTTP2 : Flag.HTTP10;
-    if (this.peers.secure) flags |= Flag.TLS;
-    if (head.websocket) flags |= Flag.WEBSOCKET;
-    else if (head.bodyLength === 0) flags |= Flag.END;
-    else if (head.expectContinue) flags |= Flag.EXPECT;
-    const { clientHost, clientPort, serverHost, serverPort, tls } = this.peers;
     this.#stream = upstream.open(this, {
-      flags,
+      flags: requestFlags(head, this.peers.secure),
       method: head.method,
       target: this.target,
-      peers: `${clientHost} ${clientHost === "" ? "" : clientPort} ${serverHost} ${serverHost === "" ? "" : serverPort}`,
+      peers: peersText(this.peers),
       requestId: this.requestId,
       timeout: this.dueIn === null ? "" : String(Math.max(1, Math.round(this.dueAt - now))),
-      tls,
+      tls: this.peers.tls,
       fields: this.fields,
     });
     this.#sendBody(upstream);
@@ -178,13 +168,15 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   }
 
   dismissed(why: Dismissal): void {
-    this.refuse(DISMISSED[why], this.#core.retryAfter());
+    const atLimit = this.limit !== -1 && !this.permit;
+    this.refuse((atLimit ? DISMISSED_AT_LIMIT : DISMISSED)[why], this.#core.retryAfter());
+    this.#core.leaveLine(this);
   }
 
   /** Its time is over. */
   deadline(): void {
     if (this.state === "waiting") {
-      this.#core.line.leave(this);
+      this.#core.leaveLine(this);
       this.refuse("HR_DEADLINE");
       return;
     }
@@ -243,7 +235,7 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
 
   gone(reason: GoneReason): void {
     if (this.#clientDone) return;
-    if (this.state === "waiting") this.#core.line.leave(this);
+    if (this.state === "waiting") this.#core.leaveLine(this);
     if (this.status === 0) this.status = GONE_STATUS[reason] ?? 0;
     if (this.reason === "") this.reason = "HR_CLIENT_GONE";
     if ((this.state === "placed" || this.state === "responding") && !this.#responseEnded) {
@@ -312,16 +304,9 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     const end = (flags & Flag.END) !== 0;
     this.status = leadingNumber(reader);
     if (end) this.#endResponse();
-    let fields = pairsFrom(reader, 2);
-    if ((this.head.seen & Seen.REQUEST_ID) !== 0) fields = withRequestId(fields, this.requestId);
-    if (this.#start !== null) this.#core.coldStart(this);
-    if (this.#core.settings.serverTiming) fields = withServerTiming(fields, this.#timing);
+    if (this.instanceStart !== null) this.#core.coldStart(this);
+    const fields = responseFields(this, pairsFrom(reader, 2), this.#core.settings);
     this.client.respond(this.status, fields, end, (flags & Flag.TRAILERS) !== 0);
-  }
-
-  get #timing(): Timing {
-    const { arrivedAt, placedAt, respondedAt } = this;
-    return { waitMs: placedAt - arrivedAt, appMs: respondedAt - placedAt, start: this.#start };
   }
 
   #onData(reader: FrameReader): void {
@@ -342,7 +327,11 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
   /** Not begun: the instance drains. */
   #onRefused(reader: FrameReader): boolean {
     if (leadingNumber(reader) !== Reset.REFUSED || this.state !== "placed") return false;
+    // It goes on with its permit to another instance.
+    const { permit } = this;
+    this.permit = false;
     this.#release();
+    this.permit = permit;
     this.#again();
     return true;
   }
@@ -396,7 +385,7 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     if (this.state === "closed") return;
     const wasPlaced = this.state === "placed";
     // The instance's slots are given back all together, once it is certain that nothing of ours runs there.
-    this.#core.upstreams.orphan(this.#upstream!, this.exempt);
+    this.#core.orphan(this.#upstream!, this);
     this.#upstream = null;
     if (this.#clientDone || this.state === "answered") {
       this.#close();
@@ -420,6 +409,7 @@ export class Exchange implements ExchangeSide, Stream, Waiting, DeadlineNode {
     this.#core.meter.add("headrace_retries_total", 1);
     if (this.#retries > this.#core.maxRetries) {
       this.refuse("HR_INSTANCE_LOST");
+      this.#core.leaveLine(this);
       return;
     }
     this.state = "waiting";

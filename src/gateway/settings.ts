@@ -1,3 +1,4 @@
+import type { LimitSettings } from "./admission/bulkheads.ts";
 import type { PrioritySettings } from "./admission/priority.ts";
 import type { Route } from "./route/router.ts";
 
@@ -106,6 +107,8 @@ export interface AdmissionSettings {
   readonly healthPaths: readonly string[];
   /** Under overload, requests that cannot be served in time are refused at once instead of in their turn. */
   readonly shed: boolean;
+  /** Kinds of requests of which only so many may be in flight, over all gateways and instances; see admission/bulkheads.ts. */
+  readonly limits: readonly LimitSettings[];
   /** Who goes first in the line. */
   readonly priorities: PrioritySettings;
 }

@@ -5,10 +5,11 @@
  *
  * Layout, in 32-bit cells of native byte order:
  * ```
- *  0            header    64 cells: magic, version, rows, columns, waiting (all gateways)
+ *  0            header    64 cells: magic, version, rows, columns, waiting in the line, number of limits, waiting at limits
  *  64           columns   one a gateway process, 16 cells each: see Col
  *  64+16·C      rows      one an instance, 4 + 3·C cells each: state, limit, in flight, -, then three groups
  *                         of C cells, one cell a gateway: held (its slots), begun (spec §6), served (its finished requests)
+ *  after these  limits    one a bulkhead, see admission/limit-cells.ts
  * ```
  * Who writes what: the platform opens and closes rows and columns; a gateway changes `in flight` and `waiting` atomically and
  * the cells of its own column plainly; an instance writes its row's begun cells. A column's `intent` names the row that
@@ -16,6 +17,7 @@
  */
 
 import { closeSync, ftruncateSync, openSync } from "node:fs";
+import { LimitCells, limitCells } from "./admission/limit-cells.ts";
 
 const MAGIC = 0x48525442;
 const VERSION = 1;
@@ -23,7 +25,7 @@ const HEADER = 64;
 const COLUMN = 16;
 const ROW_HEAD = 4;
 
-const Head = { MAGIC: 0, VERSION: 1, ROWS: 2, COLUMNS: 3, WAITING: 4 } as const;
+const Head = { MAGIC: 0, VERSION: 1, ROWS: 2, COLUMNS: 3, WAITING: 4, LIMITS: 5, AT_LIMITS: 6 } as const;
 const Col = { WAITING: 0, RUNG: 1, INTENT: 2, SERVED: 3, SINCE: 4 } as const;
 const Row = { STATE: 0, LIMIT: 1, IN_FLIGHT: 2 } as const;
 
@@ -34,6 +36,8 @@ const CLOSED = 2;
 export interface TableSize {
   readonly rows: number;
   readonly columns: number;
+  /** Number of bulkheads; 0 by default. */
+  readonly limits?: number;
 }
 
 /** One process's view of the shared table. */
@@ -41,6 +45,8 @@ export class SlotTable {
   readonly path: string;
   readonly rows: number;
   readonly columns: number;
+  /** The cells of the revision's bulkheads, in their order. */
+  readonly limits: readonly LimitCells[];
   readonly #cells: Int32Array;
   /** `since` of the columns: milliseconds need more than 32 bits. */
   readonly #doubles: Float64Array;
@@ -57,11 +63,17 @@ export class SlotTable {
     this.#doubles = new Float64Array(memory.buffer, memory.byteOffset, memory.byteLength >> 3);
     this.#rowSize = rowSize(size.columns);
     this.#rowBase = HEADER + COLUMN * size.columns;
+    this.limits = Array.from({ length: size.limits ?? 0 }, (_, i) => {
+      const bytes = limitCells(size.columns) * 4;
+      const at = this.#row(size.rows) * 4 + i * bytes;
+      return new LimitCells(memory.subarray(at, at + bytes), size.columns, this);
+    });
   }
 
   /** Makes the file, mode 0600, and maps it. The directory must exist; an older file of that name is emptied. */
   static create(path: string, size: TableSize): SlotTable {
-    const cells = HEADER + COLUMN * size.columns + rowSize(size.columns) * size.rows;
+    const limits = limitCells(size.columns) * (size.limits ?? 0);
+    const cells = HEADER + COLUMN * size.columns + rowSize(size.columns) * size.rows + limits;
     const fd = openSync(path, "w+", 0o600);
     ftruncateSync(fd, (cells * 4 + 4095) & ~4095);
     closeSync(fd);
@@ -69,6 +81,7 @@ export class SlotTable {
     table.#cells[Head.VERSION] = VERSION;
     table.#cells[Head.ROWS] = size.rows;
     table.#cells[Head.COLUMNS] = size.columns;
+    table.#cells[Head.LIMITS] = size.limits ?? 0;
     Atomics.store(table.#cells, Head.MAGIC, MAGIC);
     return table;
   }
@@ -80,7 +93,8 @@ export class SlotTable {
     if (head[Head.MAGIC] !== MAGIC || head[Head.VERSION] !== VERSION) {
       throw new Error(`${path} is not a slot table of version ${VERSION}`);
     }
-    return new SlotTable(path, { rows: head[Head.ROWS]!, columns: head[Head.COLUMNS]! }, memory);
+    const size = { rows: head[Head.ROWS]!, columns: head[Head.COLUMNS]!, limits: head[Head.LIMITS]! };
+    return new SlotTable(path, size, memory);
   }
 
   // Rows: the platform's part.
@@ -231,21 +245,33 @@ export class SlotTable {
 
   // Waiting requests.
 
-  /** Requests in the line, over all gateways. */
+  /** Requests in the line, over all gateways: those that only want for a slot. */
   waiting(): number {
     return Atomics.load(this.#cells, Head.WAITING);
   }
 
-  /** Requests in the line of one gateway. */
-  waitingOf(column: number): number {
-    return Atomics.load(this.#cells, this.#col(column) + Col.WAITING);
+  /** Requests that wait, in the line or at a bulkhead, over all gateways. */
+  waitingAll(): number {
+    return Atomics.load(this.#cells, Head.WAITING) + Atomics.load(this.#cells, Head.AT_LIMITS);
   }
 
-  /** Counts one more waiting request of `column`, unless `depth` are waiting already. */
+  /** Requests of one gateway that wait, in the line or at a bulkhead. */
+  waitingOf(column: number): number {
+    let sum = Atomics.load(this.#cells, this.#col(column) + Col.WAITING);
+    for (const limit of this.limits) sum += limit.waitingOf(column);
+    return sum;
+  }
+
+  /** One more or less waits at a bulkhead. */
+  countAtLimits(by: 1 | -1): void {
+    Atomics.add(this.#cells, Head.AT_LIMITS, by);
+  }
+
+  /** Counts one more waiting request of `column`, unless `depth` are waiting already, those at bulkheads included. */
   enterLine(column: number, depth: number): boolean {
     for (;;) {
       const seen = Atomics.load(this.#cells, Head.WAITING);
-      if (seen >= depth) return false;
+      if (seen + Atomics.load(this.#cells, Head.AT_LIMITS) >= depth) return false;
       if (Atomics.compareExchange(this.#cells, Head.WAITING, seen, seen + 1) === seen) break;
     }
     Atomics.add(this.#cells, this.#col(column) + Col.WAITING, 1);
@@ -295,6 +321,13 @@ export class SlotTable {
     const lost = Atomics.exchange(this.#cells, at + Col.WAITING, 0);
     if (lost > 0) Atomics.sub(this.#cells, Head.WAITING, lost);
     Atomics.store(this.#cells, at + Col.RUNG, 0);
+    for (const limit of this.limits) limit.dropWaiting(column);
+  }
+
+  /** Gives back what a gateway that is gone held of the bulkheads, unless it may still hold a slot: then its requests may still run. */
+  reclaimLimits(column: number): void {
+    if (this.limits.length === 0 || this.holds(column)) return;
+    for (const limit of this.limits) limit.reclaim(column);
   }
 
   /**

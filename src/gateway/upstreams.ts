@@ -6,8 +6,11 @@ import { type Address, Upstream, type UpstreamPorts } from "./upstream.ts";
 
 interface Entry {
   readonly upstream: Upstream;
-  /** Slots of ours whose connection was lost. They are held until the instance is out, or says that nothing of ours runs. */
-  orphans: number;
+  /**
+   * Slots of ours whose connection was lost, each with the bulkhead that it holds a permit of (-1: none). They are held until the
+   * instance is out, or says that nothing of ours runs.
+   */
+  readonly orphans: number[];
   /** Resolvers of publications that wait for this connection. */
   waiting: (() => void)[];
 }
@@ -20,6 +23,8 @@ export interface UpstreamsOptions {
   readonly policy: Policy;
   /** An instance can take requests, or a slot came back. */
   readonly available: () => void;
+  /** A permit of this bulkhead that went with a lost slot is free. */
+  readonly permit: (limit: number) => void;
   /** A connection ended unasked. */
   readonly lost: (instance: string, protocolError: string) => void;
 }
@@ -68,7 +73,7 @@ export class Upstreams {
     for (const address of list) {
       const known = this.#entries.get(address.id);
       if (known?.upstream.state === "ready") continue;
-      const entry = known ?? { upstream: new Upstream(address, this.#ports), orphans: 0, waiting: [] };
+      const entry = known ?? { upstream: new Upstream(address, this.#ports), orphans: [], waiting: [] };
       this.#entries.set(address.id, entry);
       pending.push(new Promise((resolve) => entry.waiting.push(resolve)));
     }
@@ -116,31 +121,36 @@ export class Upstreams {
     if (entry === undefined && upstream.state !== "closed") this.#closeIdle(upstream);
   }
 
-  /** The connection of a request that holds a slot was lost. */
-  orphan(upstream: Upstream, exempt: boolean): void {
+  /** The connection of a request that holds a slot was lost, and perhaps a permit of the bulkhead `limit` (-1: none). */
+  orphan(upstream: Upstream, exempt: boolean, limit: number): void {
     if (exempt) return;
     const entry = this.#entries.get(upstream.address.id);
-    if (entry === undefined || entry.upstream !== upstream)
-      this.#options.table.give(upstream.address.row, this.#options.column);
-    else entry.orphans++;
+    if (entry === undefined || entry.upstream !== upstream) this.#giveOrphans(upstream, [limit]);
+    else entry.orphans.push(limit);
   }
 
   /** The instance says that nothing runs any more of what came over a connection of ours that ended. */
   released(id: string): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
-    for (; entry.orphans > 0; entry.orphans--)
-      this.#options.table.give(entry.upstream.address.row, this.#options.column);
+    this.#giveOrphans(entry.upstream, entry.orphans);
     this.#options.available();
   }
 
   #retire(id: string, entry: Entry): void {
     this.#entries.delete(id);
     for (const resolve of entry.waiting) resolve();
-    const { table, column } = this.#options;
-    for (; entry.orphans > 0; entry.orphans--) table.give(entry.upstream.address.row, column);
+    this.#giveOrphans(entry.upstream, entry.orphans);
     this.#order();
     this.#closeIdle(entry.upstream);
+  }
+
+  #giveOrphans({ address }: Upstream, orphans: number[]): void {
+    const { table, column, permit } = this.#options;
+    for (const limit of orphans.splice(0)) {
+      table.give(address.row, column);
+      if (limit !== -1) permit(limit);
+    }
   }
 
   /** A retired instance is let go once its last request is done; if its connection is lost there is nothing to wait for. */

@@ -54,6 +54,7 @@ export function serviceSettings(config: RunConfig, revision: string): ServiceSet
       healthPaths: config.healthPaths,
       scaled: config.scaling !== null,
       shed: config.shed,
+      limits: config.limits,
       priorities: { header: config.priorityHeader, routes: config.priorities },
     },
     window: WINDOW,

@@ -182,7 +182,22 @@ export class Gateways {
     const column = this.#lostColumns.get(id);
     if (column === undefined) return;
     this.#revisions.get(revision)?.table.reclaim(row, column);
+    this.#reclaimLimits();
     this.#callAll();
+  }
+
+  /** An instance is gone, and with it what gateways that are gone had there. */
+  rowFreed(): void {
+    if (this.#lostColumns.size === 0) return;
+    this.#reclaimLimits();
+    this.#callAll();
+  }
+
+  /** Gives back what gateways that are gone held of the bulkheads, where nothing of theirs runs any more. */
+  #reclaimLimits(): void {
+    for (const column of this.#lostColumns.values()) {
+      for (const { table } of this.#revisions.values()) table.reclaimLimits(column);
+    }
   }
 
   /** No new connections; resolves once no request is left in any gateway. */
@@ -287,6 +302,7 @@ export class Gateways {
     this.#gateways.delete(gateway.id);
     this.#lostColumns.set(gateway.id, gateway.column);
     for (const { table } of this.#revisions.values()) table.dropWaiting(gateway.column);
+    this.#reclaimLimits();
     for (const seq of [...this.#acks.keys()]) this.#acknowledge(gateway.id, seq);
     const { signalCode, exitCode } = gateway.process;
     gateway.listening.reject(cannotListen("", `the gateway process ended (${signalCode ?? exitCode})`));

@@ -2,7 +2,8 @@
 
 import { type AutoscalerMetric, autoscalerMetrics } from "../autoscaler/signals.ts";
 import { WAKE_BOUNDS_S } from "../autoscaler/wakes.ts";
-import type { RunConfig } from "../config/run-config.ts";
+import type { LimitConfig, RunConfig } from "../config/run-config.ts";
+import type { LimitCells } from "../gateway/admission/limit-cells.ts";
 import type { MeterReader } from "../gateway/meter.ts";
 import type { SlotTable } from "../gateway/table.ts";
 import { type InstancePart, measure, type Pool } from "../instances/index.ts";
@@ -58,7 +59,7 @@ export class Reporter {
       measured: this.#options.control?.report.why ?? null,
       limits: status.limits,
       scaling: this.#options.scaling?.loop.report() ?? null,
-      line: { waiting: table.waiting(), depth: config.lineDepth },
+      line: { waiting: table.waitingAll(), depth: config.lineDepth },
       gateways: await this.#gateways(),
       instances: await this.#instances(),
     };
@@ -76,7 +77,7 @@ export class Reporter {
   }
 
   async metrics(): Promise<MetricFamily[]> {
-    const { meter, table } = this.#options;
+    const { meter, table, config } = this.#options;
     const instances = await this.#instances();
     const each = (value: (instance: InstanceReport) => number): MetricSample[] =>
       instances.map((instance) => ({ labels: { instance: instance.id }, value: value(instance) }));
@@ -86,8 +87,15 @@ export class Reporter {
     const gateways = (await this.#gateways()).map(({ id, memoryBytes }) => {
       return { labels: { gateway: String(id) }, value: memoryBytes };
     });
+    const limits = (value: (cells: LimitCells) => number): MetricSample[] =>
+      config.limits.map((limit, i) => ({
+        labels: { limit: limitName(limit) },
+        value: value(table.limits[i]!),
+      }));
     const samples: Readonly<Record<PlatformMetric, readonly MetricSample[]>> = {
-      headrace_line_waiting: [{ labels: {}, value: table.waiting() }],
+      headrace_line_waiting: [{ labels: {}, value: table.waitingAll() }],
+      headrace_limit_in_flight: limits((cells) => cells.taken()),
+      headrace_limit_waiting: limits((cells) => cells.waiting()),
       headrace_instances: states,
       headrace_instance_in_flight: each((i) => i.inFlight),
       headrace_instance_slots: each((i) => i.slots),
@@ -152,6 +160,11 @@ export class Reporter {
       }),
     );
   }
+}
+
+/** `POST,PUT /report`. */
+function limitName({ methods, path }: LimitConfig): string {
+  return methods.length === 0 ? path : `${methods.join(",")} ${path}`;
 }
 
 function family(name: AutoscalerMetric, sample: Pick<MetricSample, "value" | "buckets">): MetricFamily {

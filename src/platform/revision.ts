@@ -65,7 +65,7 @@ export class Revision {
     this.config = config;
     mkdirSync(runDir, { recursive: true, mode: 0o700 });
     const rows = SPARE_ROWS + 2 * (config.scaling?.maxInstances ?? config.instances);
-    this.table = SlotTable.create(join(runDir, "slots"), { rows, columns });
+    this.table = SlotTable.create(join(runDir, "slots"), { rows, columns, limits: config.limits.length });
     this.meterPath = join(runDir, "meter");
     createMeterFile(this.meterPath, columns);
     this.meter = new MeterReader(this.meterPath, columns);
@@ -185,7 +185,7 @@ export class Revision {
 
   /** Requests that run or wait, and so keep the revision from being stopped without harm. */
   busy(): boolean {
-    return this.table.running() + this.table.waiting() > 0;
+    return this.table.running() + this.table.waitingAll() > 0;
   }
 
   #poolPorts(): PoolPorts {
@@ -205,6 +205,7 @@ export class Revision {
         served: (row) => table.served(row),
         free: (row) => {
           table.freeRow(row);
+          gateways.rowFreed();
           for (const [id, other] of this.#rowsById) if (other === row) this.#rowsById.delete(id);
         },
       },

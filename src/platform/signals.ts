@@ -2,7 +2,20 @@ import type { EventTable, MetricTable } from "../base/signals.ts";
 
 /** Metrics that the platform adds to the gateways' own. */
 export const platformMetrics = {
-  headrace_line_waiting: { kind: "gauge", help: "Requests that wait in the line for a slot." },
+  headrace_line_waiting: {
+    kind: "gauge",
+    help: "Requests that wait, for a slot or at a limit of their kind.",
+  },
+  headrace_limit_in_flight: {
+    kind: "gauge",
+    help: "Requests of a kind that has a limit (limits in headrace.yaml) that are in flight, or wait for a slot only.",
+    labels: ["limit"],
+  },
+  headrace_limit_waiting: {
+    kind: "gauge",
+    help: "Requests that wait because as many of their kind are in flight as its limit allows.",
+    labels: ["limit"],
+  },
   headrace_instances: { kind: "gauge", help: "Instances by state.", labels: ["state"] },
   headrace_instance_in_flight: { kind: "gauge", help: "Slots taken, by instance.", labels: ["instance"] },
   headrace_instance_slots: { kind: "gauge", help: "Slots, by instance.", labels: ["instance"] },

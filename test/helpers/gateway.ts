@@ -44,6 +44,7 @@ export function testSettings(
       healthPaths: [],
       scaled: false,
       shed: true,
+      limits: [],
       priorities: { header: "", routes: [] },
       ...admission,
     },

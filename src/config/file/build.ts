@@ -2,6 +2,7 @@
 
 import { type RunOptionName, runOptions } from "../options.ts";
 import type { ParsedRun } from "../resolve.ts";
+import type { LimitConfig } from "../run-config.ts";
 import type { Read, ReadMap } from "./check.ts";
 import type { RedirectConfig, RouteConfig } from "./config.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
@@ -14,6 +15,7 @@ export interface ServiceDraft {
   readonly parsed: ParsedRun;
   readonly routes: readonly RouteConfig[];
   readonly secrets: Readonly<Record<string, SecretReference>>;
+  readonly limits: readonly LimitConfig[];
 }
 
 export interface ApplicationDraft {
@@ -60,7 +62,30 @@ function serviceDraft(root: ReadMap, name: string, read: ReadMap, problems: File
     parsed: parsedRun(root, name, read, { plain, problems }),
     routes: routesOf(read, problems),
     secrets,
+    limits: limitsOf(read, problems),
   };
+}
+
+function limitsOf(service: ReadMap, problems: FileProblem[]): LimitConfig[] {
+  const known = new Set<string>();
+  return listOf(service, "limits").map((read) => {
+    const limit = {
+      path: withoutSlash(textOf(read, "path") || "/"),
+      methods: (pick<readonly string[]>(read, "method") ?? []).map((method) => method.toUpperCase()),
+      slots: pick<number>(read, "slots") ?? 1,
+    };
+    for (const method of limit.methods.length === 0 ? ["any method"] : limit.methods) {
+      const kind = `${method} ${limit.path}`;
+      if (known.has(kind)) {
+        const message = `There are two limits for ${kind}.`;
+        problems.push(
+          fileProblem(read, "conflict", message, "Leave one out: a request belongs to one limit."),
+        );
+      }
+      known.add(kind);
+    }
+    return limit;
+  });
 }
 
 /** As if the keys had been flags: their paths stand where a flag would. */

@@ -6,7 +6,7 @@
  */
 
 import { checkUrlPath } from "../checks.ts";
-import { choice, list, type Option, text, toggle } from "../option.ts";
+import { choice, integer, list, type Option, text, toggle } from "../option.ts";
 import { dnsLabel } from "../service.ts";
 import { group, type ListShape, type MapShape, sets, type TableShape, value } from "./shape.ts";
 
@@ -118,6 +118,48 @@ const route: MapShape = {
 
 const routes: ListShape = { kind: "list", item: route, single: true };
 
+/** Most permits of a bulkhead: more than all slots there can be. */
+const MOST_PERMITS = 1_000_000;
+
+const limits: ListShape = {
+  kind: "list",
+  single: true,
+  item: {
+    kind: "map",
+    keys: {
+      path: value(
+        checked(
+          {
+            ...own("path", "Path that the requests begin with, by whole segments, as the app sees it."),
+            placeholder: "/PATH",
+            fallback: "/",
+          },
+          checkUrlPath,
+        ),
+      ),
+      method: value(
+        list({
+          ...own("method", "Only this method; one, or a list. Default: any."),
+          placeholder: "METHOD",
+          check: checkMethod,
+        }),
+      ),
+      slots: value(
+        {
+          ...integer({
+            ...own("slots", "So many of them may be in flight, over all instances and gateways."),
+            min: 1,
+            max: MOST_PERMITS,
+            fallback: 1,
+          }),
+          fallbackText: "",
+        },
+        { required: true },
+      ),
+    },
+  },
+};
+
 const serviceKeys: MapShape["keys"] = {
   app: value(
     text({
@@ -200,6 +242,10 @@ const serviceKeys: MapShape["keys"] = {
   healthPath: sets("healthPath"),
   serverTiming: sets("serverTiming"),
   shed: sets("shed"),
+  limits: {
+    shape: limits,
+    doc: "Bulkheads: kinds of requests of which only so many may be in flight. The others of a kind wait, and hold nobody else back.",
+  },
   priority: sets("priority"),
   priorityHeader: sets("priorityHeader"),
 };

@@ -106,6 +106,22 @@ describe("a file", () => {
     expect(redirects).toEqual([{ host: "", path: "/old", to: "/new/*", status: 308 }]);
   });
 
+  test("has limits by path and method", () => {
+    const { services } = good(`
+services:
+  a:
+    app: main.py
+    limits: [ { path: /report/, method: post, slots: 2 }, { method: [GET, HEAD], slots: 5 }, { path: /x, slots: 1 } ]
+  b: { app: main.py, limits: { slots: 9 }, route: { path: /b } }
+`);
+    expect(services[0]!.run.limits).toEqual([
+      { path: "/report", methods: ["POST"], slots: 2 },
+      { path: "/", methods: ["GET", "HEAD"], slots: 5 },
+      { path: "/x", methods: [], slots: 1 },
+    ]);
+    expect(services[1]!.run.limits).toEqual([{ path: "/", methods: [], slots: 9 }]);
+  });
+
   test("follows anchors, merges and the user's own keys", () => {
     const { services } = good(`
 x-base: &base { concurrency: 7, scale: { max: 3 } }
@@ -201,6 +217,15 @@ describe("what is wrong", () => {
     expect(bad(`services: { a: { app: main.py, timeout: '\${GONE}' } }`).map(({ code }) => code)).toEqual([
       "variable_missing",
     ]);
+  });
+
+  test("is a limit without slots, of none, or twice", () => {
+    const of = (limits: string) =>
+      bad(`services: { a: { app: main.py, limits: ${limits} } }`).map(({ code }) => code);
+    expect(of("{ path: /x }")).toEqual(["file_invalid"]);
+    expect(of("{ path: x, slots: 0 }")).toEqual(["invalid_value", "invalid_value"]);
+    expect(of("[ { path: /x, slots: 1 }, { path: /x/, slots: 2 } ]")).toEqual(["conflict"]);
+    expect(of("[ { method: [GET, POST], slots: 1 }, { method: POST, slots: 2 } ]")).toEqual(["conflict"]);
   });
 
   test("does not show what a variable holds", () => {

@@ -110,8 +110,9 @@ function loadService(
   const loaded = loadParsed(parsed, {}, { ...facts, cwd: folder }, "up");
   if (loaded.kind === "help") return { config: null, problems: [], notices: [] };
   if (loaded.kind === "problems") return { config: null, problems: loaded.problems, notices: loaded.notices };
-  const { name, routes, secrets } = service;
-  return { config: { name, run: loaded.config, routes, secrets }, problems: [], notices: loaded.notices };
+  const { name, routes, secrets, limits } = service;
+  const run = Object.freeze({ ...loaded.config, limits });
+  return { config: { name, run, routes, secrets }, problems: [], notices: loaded.notices };
 }
 
 /** A folder of a virtual environment stands for its interpreter; without a word, the service's own one comes before the active one. */

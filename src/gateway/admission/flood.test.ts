@@ -130,7 +130,7 @@ class World {
     if (!this.line.busy && this.#free > 0) this.#begin(finish);
     else {
       this.line.enter(request, this.now);
-      this.at(arrived + DEADLINE_MS, () => this.line.leave(request));
+      this.at(arrived + DEADLINE_MS, () => Line.leave(request));
       this.#starts.set(request, finish);
       this.#serve();
     }

@@ -148,7 +148,7 @@ describe("under overload", () => {
     own.enter(second, performance.now() + 1_000);
     expect(await first.gaveUp.promise).toBe("first waited");
     expect(own.state).toBe("overloaded");
-    own.leave(second);
+    Line.leave(second);
     expect(own.state).toBe("empty");
   });
 
@@ -246,10 +246,10 @@ describe("the line", () => {
     const own = line(0);
     const requests = ["a", "b", "c", "d"].map((name) => new Request(name));
     for (const request of requests) own.enter(request, performance.now());
-    own.leave(requests[1]!);
-    own.leave(requests[1]!);
-    own.leave(requests[3]!);
-    own.leave(requests[0]!);
+    Line.leave(requests[1]!);
+    Line.leave(requests[1]!);
+    Line.leave(requests[3]!);
+    Line.leave(requests[0]!);
     expect([own.length, table.waiting()]).toEqual([1, 1]);
     serve(own, 5);
     expect(served).toEqual(["c"]);
@@ -268,7 +268,7 @@ describe("the line", () => {
     const own = line(0, { waitMs: 20 });
     const [a, b, c] = ["a", "b", "c"].map((name) => new Request(name)) as [Request, Request, Request];
     for (const request of [a, b, c]) own.enter(request, performance.now());
-    own.leave(b);
+    Line.leave(b);
     expect(await a.gaveUp.promise).toBe("a waited");
     expect(await c.gaveUp.promise).toBe("c waited");
     expect([own.length, table.waiting(), b.place]).toEqual([0, 0, null]);

@@ -7,7 +7,6 @@
  */
 
 import { DeadlineList, type DeadlineNode } from "../../base/deadline-list.ts";
-import type { SlotTable } from "../table.ts";
 import { allowedWaitMs, type LineState, Overload } from "./overload.ts";
 import { PRIORITIES } from "./priority.ts";
 
@@ -21,6 +20,19 @@ export type Dismissal =
   | "too-late"
   /** The line is full, and a request of a higher class came. */
   | "displaced";
+
+/** Where a line is counted over all gateways: cells that they share. */
+export interface LineCells {
+  /** Requests in the line, over all gateways. */
+  waiting(): number;
+  /** Counts one more of `column`, unless `depth` wait already. */
+  enterLine(column: number, depth: number): boolean;
+  leaveLine(column: number): void;
+  /** Says since when (Unix milliseconds) the first request of `column` has been waiting. */
+  setSince(column: number, since: number): void;
+  /** The column whose first request is next; -1 when nobody waits. */
+  oldest(): number;
+}
 
 /** What waits. */
 export interface Waiting {
@@ -42,10 +54,12 @@ class Place implements DeadlineNode {
   dueIn: DeadlineList | null = null;
   prev: Place | null = null;
   next: Place | null = null;
+  /** Null on the way from one line to the next. */
+  line: Line | null = null;
   constructor(
     readonly owner: Waiting,
     /** Unix milliseconds. */
-    readonly since: number,
+    public since: number,
   ) {}
 }
 
@@ -81,7 +95,7 @@ class Queue {
 }
 
 export interface LineOptions {
-  readonly table: SlotTable;
+  readonly table: LineCells;
   readonly column: number;
   /** Most requests that may wait, over all gateways. */
   readonly depth: number;
@@ -93,6 +107,11 @@ export interface LineOptions {
   readonly now: () => number;
   /** How long requests take; null: nothing is shed, and everybody is served in order until the longest wait. */
   readonly serviceTime: { readonly typicalMs: number; readonly neededMs: number } | null;
+  /**
+   * The line that requests go on to from here, by {@link Line.adopt} or {@link Line.leave}: the longest wait is that of both together,
+   * and `waitMs` is not looked at.
+   */
+  readonly next?: Line;
 }
 
 /** The table compares these: a class comes before all of the class below, however long those have waited. */
@@ -113,10 +132,13 @@ export class Line {
   constructor(options: LineOptions) {
     this.#options = options;
     this.#overload = options.serviceTime === null ? null : new Overload();
-    if (options.waitMs > 0) {
+    if (options.next !== undefined) this.#waits = options.next.#waits;
+    else if (options.waitMs > 0) {
       this.#waits = new DeadlineList(options.waitMs, (node) => {
-        this.#overload?.waitedInVain();
-        this.#dismiss(node as Place, "waited");
+        const place = node as Place;
+        const line = place.line!;
+        line.#overload?.waitedInVain();
+        line.#dismiss(place, "waited");
       });
     }
   }
@@ -152,6 +174,16 @@ export class Line {
     return true;
   }
 
+  /** Takes over a request that another line served: it comes to the end of its class, whatever the depth. What it may wait goes on. */
+  adopt(owner: Waiting, now: number): void {
+    const place = owner.place!;
+    this.#options.table.enterLine(this.#options.column, Number.MAX_SAFE_INTEGER);
+    place.since = performance.timeOrigin + now;
+    this.#count(place);
+    this.#queues[owner.rank]!.append(place);
+    if (place.prev === null) this.#tellSince();
+  }
+
   /** Puts a request at the head of its class: it had a slot and lost it through no fault of its own. The depth does not hold for it, and it keeps its age. */
   reenter(owner: Waiting, since: number): void {
     this.#options.table.enterLine(this.#options.column, Number.MAX_SAFE_INTEGER);
@@ -161,26 +193,31 @@ export class Line {
     this.#tellSince();
   }
 
-  /** Takes a request out, wherever it stands. Nothing happens when it does not wait. */
-  leave(owner: Waiting): void {
+  /** Takes a request out of the line it is in, wherever it stands. Nothing happens when it does not wait. */
+  static leave(owner: Waiting): void {
     const place = owner.place;
     if (place === null) return;
     owner.place = null;
     DeadlineList.leave(place);
+    if (place.line !== null) place.line.#remove(place);
+  }
+
+  #remove(place: Place): void {
     const wasFirst = place.prev === null;
-    this.#queues[owner.rank]!.remove(place);
+    place.line = null;
+    this.#queues[place.owner.rank]!.remove(place);
     if (--this.#length === 0) this.#overload?.emptied();
     this.#options.table.leaveLine(this.#options.column);
     if (wasFirst) this.#tellSince();
   }
 
   /**
-   * Gives free slots to those who wait: `take` takes one (null when none is free), `start` sets a request off with it. When the next
-   * one waits at another gateway, that one is called instead, if a slot looks `free`.
+   * Gives free slots to those who wait: `take` takes one for a request (null when none is free), `start` sets it off with it. When the
+   * next one waits at another gateway, that one is called instead, if a slot looks `free`.
    */
   serve<Lease>(desk: {
     free: () => boolean;
-    take: () => Lease | null;
+    take: (owner: Waiting) => Lease | null;
     start: (owner: Waiting, lease: Lease) => void;
   }): void {
     // Starting can answer a request at once, whose slot then is free again: the loop that runs already sees to it.
@@ -196,9 +233,10 @@ export class Line {
       }
       const next = this.#next();
       if (next === null) break;
-      const lease = desk.take();
+      const lease = desk.take(next.owner);
       if (lease === null) break;
-      this.leave(next.owner);
+      if (this.#options.next === undefined) Line.leave(next.owner);
+      else this.#remove(next);
       desk.start(next.owner, lease);
     }
     this.#serving = false;
@@ -220,7 +258,7 @@ export class Line {
   clear(each: (owner: Waiting) => void): void {
     for (const queue of this.#queues) {
       for (let place = queue.first; place !== null; place = queue.first) {
-        this.leave(place.owner);
+        Line.leave(place.owner);
         each(place.owner);
       }
     }
@@ -264,7 +302,7 @@ export class Line {
   }
 
   #dismiss(place: Place, why: Dismissal): void {
-    this.leave(place.owner);
+    Line.leave(place.owner);
     place.owner.dismissed(why);
   }
 
@@ -272,8 +310,13 @@ export class Line {
   #placeFor(owner: Waiting, since: number): Place {
     const place = new Place(owner, performance.timeOrigin + since);
     owner.place = place;
-    if (this.#length++ === 0) this.#overload?.formed();
+    this.#count(place);
     return place;
+  }
+
+  #count(place: Place): void {
+    place.line = this;
+    if (this.#length++ === 0) this.#overload?.formed();
   }
 
   #tellSince(): void {

@@ -45,6 +45,7 @@ export function settings(
       healthPaths: [],
       scaled: false,
       shed: true,
+      limits: [],
       priorities: { header: "", routes: [] },
     },
     trustedProxies: [],
