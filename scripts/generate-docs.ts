@@ -14,8 +14,10 @@ import { adminEvents } from "../src/admin/signals.ts";
 import { autoscalerEvents, autoscalerMetrics } from "../src/autoscaler/signals.ts";
 import type { ErrorRow, ErrorTable } from "../src/base/errors.ts";
 import type { EventTable } from "../src/base/signals.ts";
+import { targetOptions } from "../src/cli/admin-client.ts";
 import { checkOptions } from "../src/cli/commands/check-options.ts";
 import { doctorOptions } from "../src/cli/commands/doctor-options.ts";
+import { eventsOptions } from "../src/cli/commands/events.ts";
 import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
 import { upOptions } from "../src/cli/commands/up-options.ts";
 import { cliEvents } from "../src/cli/events.ts";
@@ -23,6 +25,7 @@ import { flagForm, variables } from "../src/cli/help.ts";
 import { configErrors } from "../src/config/errors.ts";
 import { jsonSchema, type KeyRow, keyRows } from "../src/config/file/schema.ts";
 import { groups, runOptions } from "../src/config/options.ts";
+import type { OptionTable } from "../src/config/parse.ts";
 import { GATEWAY_ERRORS } from "../src/gateway/errors.ts";
 import { HttpErrors } from "../src/gateway/http1/errors.ts";
 import { LISTEN_ERRORS } from "../src/gateway/listen-error.ts";
@@ -41,8 +44,10 @@ const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
   "docs/config.md": { keys: keyTables },
   "docs/cli.md": {
     options: optionTables,
-    check: checkTable,
-    up: upTable,
+    check: () => flagTable(checkOptions),
+    up: () => flagTable(upOptions),
+    events: () => flagTable(eventsOptions, targetOptions),
+    target: () => flagTable(targetOptions),
     doctor: doctorTable,
     simulate: simulateTables,
   },
@@ -121,15 +126,11 @@ function keyTables(): string {
   ].join("\n");
 }
 
-/** The flags of headrace check. */
-function checkTable(): string {
-  const rows = Object.values(checkOptions).map((option) => [code(flagForm(option)), option.doc]);
-  return table(["flag", "what it does"], rows);
-}
-
-/** The flags of headrace up. */
-function upTable(): string {
-  const rows = Object.values(upOptions).map((option) => [code(flagForm(option)), option.doc]);
+/** The flags of a command that has few. @param without those that are described elsewhere */
+function flagTable(options: OptionTable, without: OptionTable = {}): string {
+  const rows = Object.entries(options)
+    .filter(([name]) => !Object.hasOwn(without, name))
+    .map(([, option]) => [code(flagForm(option)), option.doc]);
   return table(["flag", "what it does"], rows);
 }
 

@@ -4,8 +4,7 @@ import { messageOf } from "../base/errors.ts";
 import { misfits } from "./check.ts";
 import { type AdminErrorCode, adminErrors } from "./errors.ts";
 import { refusal } from "./guard.ts";
-import { makeHandlers } from "./handlers.ts";
-import type { AdminPorts } from "./ports.ts";
+import { type HandlerTools, makeHandlers } from "./handlers.ts";
 import {
   type Call,
   Failure,
@@ -23,11 +22,10 @@ import type { AdminEvent } from "./signals.ts";
 /** Bodies hold a few numbers and names. */
 export const MAX_BODY_BYTES = 64 * 1024;
 
-export interface ApiOptions {
-  readonly ports: AdminPorts;
+export interface ApiOptions extends HandlerTools {
   /** The port listens beyond loopback. */
   readonly exposed: boolean;
-  readonly log: (event: AdminEvent, message: string, fields: Record<string, string>) => void;
+  readonly log: (event: AdminEvent, message: string, fields?: Record<string, string>) => void;
 }
 
 export class Api {
@@ -36,7 +34,7 @@ export class Api {
 
   constructor(options: ApiOptions) {
     this.#options = options;
-    this.#handlers = makeHandlers(options.ports);
+    this.#handlers = makeHandlers(options);
   }
 
   async answer(request: Request): Promise<Response> {
@@ -63,7 +61,8 @@ export class Api {
       if (body instanceof Refusal) return failure(body.code, body.message);
       // Each handler takes what its own route declares, which is what was read here.
       const handler = this.#handlers[name] as unknown as Handler<Route>;
-      return written(await handler({ params: found.params!, query, body, request } as Call<Route>));
+      const response = written(await handler({ params: found.params!, query, body, request } as Call<Route>));
+      return request.method === "HEAD" ? await headOf(response) : response;
     } catch (error) {
       this.#options.log("admin.failed", `${request.method} ${pathname} failed: ${messageOf(error)}`, {
         "exception.stacktrace": error instanceof Error ? (error.stack ?? "") : "",
@@ -122,6 +121,12 @@ async function readBody({ body, path }: Route, request: Request): Promise<unknow
   }
   const wrong = misfits(schema, value);
   return wrong.length === 0 ? value : invalid(`${wrong.join("; ")}.`);
+}
+
+/** A stream that nobody reads must not go on. */
+async function headOf(response: Response): Promise<Response> {
+  await response.body?.cancel();
+  return new Response(null, { status: response.status, headers: response.headers });
 }
 
 function written(answer: unknown): Response {

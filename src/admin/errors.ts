@@ -54,6 +54,17 @@ export const adminErrors = {
     text: "The admin address cannot be listened on.",
     hint: "Write an address of this machine with --admin-host.",
   },
+  target_unclear: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "It is not clear which Headrace a command means, or there is none.",
+    hint: "headrace ps lists those that run here; --name and --admin choose.",
+  },
+  admin_unreachable: {
+    exit: Exit.SYSTEM,
+    whose: "user",
+    text: "The admin API of a Headrace cannot be reached, or what answers there is no Headrace.",
+  },
 } as const satisfies ErrorTable;
 
 export type AdminErrorCode = keyof typeof adminErrors;

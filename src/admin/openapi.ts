@@ -58,7 +58,11 @@ function answers({ answer }: Route, components: Components): JsonSchema {
     const { description, ...schema } = jsonSchema(answer, components);
     return { "200": { description: description ?? "The answer.", content: jsonContent(schema) } };
   }
-  const content = Object.fromEntries(answer.raw.map((type) => [type, { schema: { type: "string" } }]));
+  // OpenAPI 3.1 has no word for what each event of a stream holds.
+  const data = answer.data === undefined ? {} : { "x-event-data": jsonSchema(answer.data, components) };
+  const content = Object.fromEntries(
+    answer.raw.map((type) => [type, { schema: { type: "string" }, ...data }]),
+  );
   const one = { description: answer.doc, content };
   return answer.alsoStatus === undefined ? { "200": one } : { "200": one, [answer.alsoStatus]: one };
 }

@@ -37,11 +37,18 @@ export interface RawAnswer {
   readonly doc: string;
   /** It is also answered with this status, when the thing is not as it should be. */
   readonly alsoStatus?: number;
+  /** A stream of server-sent events: what stands in the `data` of each. */
+  readonly data?: AnySchema;
 }
 
 /** @param types media types, the usual one first */
 export function raw(types: readonly string[], doc: string, alsoStatus?: number): RawAnswer {
   return { raw: types, doc, ...(alsoStatus === undefined ? {} : { alsoStatus }) };
+}
+
+/** Server-sent events. @param data what stands in the `data` of each */
+export function events(data: AnySchema, doc: string): RawAnswer {
+  return { raw: ["text/event-stream"], doc, data };
 }
 
 /** Why a route does not answer as asked. */

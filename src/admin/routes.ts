@@ -3,9 +3,9 @@
  * (`scripts/bun scripts/generate-docs.ts`), and handlers.ts has one handler for each row.
  */
 
-import { type Route, raw } from "./route.ts";
-import { array } from "./schema.ts";
-import { decision, done, status } from "./schemas.ts";
+import { events, type Route, raw } from "./route.ts";
+import { array, boolean, integer, string } from "./schema.ts";
+import { decision, done, event, status } from "./schemas.ts";
 
 const SERVICE = { service: "Name of the service." } as const;
 const INSTANCE = { instance: "Id of the instance, as in the status." } as const;
@@ -72,6 +72,21 @@ export const routes = {
     summary: "The last decisions of the autoscaler about the one service of headrace run, oldest first",
     answer: array(decision),
     errors: ["admin_starting"],
+  },
+  events: {
+    method: "GET",
+    path: "/v1/events",
+    summary: "What happens, as it happens",
+    doc: "Server-sent events: instances that start, are ready, crash or are replaced, decisions of the autoscaler, revisions, changed files. The last 1,000 are held, 4 MiB at most; with the header Last-Event-ID the stream goes on after that one, and says how many are no longer held. A comment comes every 15 seconds. A reader that is too slow is cut off.",
+    query: {
+      follow: boolean("false: only what is held, then the end. Default: true."),
+      last: integer("So many of those that are held come first. Default: 0, all of them with follow=false.", {
+        minimum: 0,
+      }),
+      service: string("Only what is of this service."),
+    },
+    answer: events(event, "The events."),
+    errors: [],
   },
   reload: {
     method: "POST",

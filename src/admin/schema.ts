@@ -67,6 +67,16 @@ export const integer = simple<number>("integer");
 export const number = simple<number>("number");
 export const boolean = simple<boolean>("boolean");
 
+/** A text, a number, true, false or null. */
+export function scalar(doc = ""): Schema<string | number | boolean | null> {
+  return {
+    shape: { kind: "string", facts: { type: ["string", "number", "boolean", "null"] } },
+    doc,
+    nullable: false,
+    optional: false,
+  };
+}
+
 /** One of some words. */
 export function oneOf<const W extends readonly string[]>(words: W, doc = ""): Schema<W[number]> {
   return { shape: { kind: "string", facts: { enum: words } }, doc, nullable: false, optional: false };

@@ -1,5 +1,6 @@
 /** What the admin API answers, as schemas of the types of src/model. */
 
+import type { EventReport } from "../model/event.ts";
 import type { GatewayReport, InstanceReport, LimitReport, StatusReport } from "../model/instance.ts";
 import type { DecisionReport, ScalingReport } from "../model/scaling.ts";
 import {
@@ -13,6 +14,7 @@ import {
   oneOf,
   optional,
   type Schema,
+  scalar,
   string,
 } from "./schema.ts";
 
@@ -112,6 +114,21 @@ export const decision: Schema<DecisionReport> = object("Decision", {
     "What was seen. Requests are means over a second, or counts of the moment for a burst.",
   ),
   why: array(string(), "One sentence a rule, in the order in which they spoke."),
+});
+
+/** Something that happened. */
+export const event: Schema<EventReport> = object("Event", {
+  id: string(
+    "Of this event, in the order in which they happened; to be sent as Last-Event-ID to go on after it.",
+  ),
+  time: number("Unix milliseconds."),
+  level: oneOf(["debug", "info", "warn", "error"]),
+  event: string("Its stable name; docs/metrics.md lists them."),
+  message: string("One sentence."),
+  fields: map(
+    scalar(),
+    "What else is known, as in the log: service.name and service.version (the revision) where it is of a service, instance, pid and so on.",
+  ),
 });
 
 /** Every error of the API. */

@@ -5,6 +5,7 @@ import type { StatusReport } from "../model/instance.ts";
 import type { LogRecord } from "../model/log.ts";
 import type { DecisionReport } from "../model/scaling.ts";
 import { adminErrors } from "./errors.ts";
+import { EventFeed, FEED } from "./feed.ts";
 import type { ActionOutcome, AdminPorts, Readiness } from "./ports.ts";
 import { type AdminOptions, type AdminServer, startAdmin } from "./server.ts";
 
@@ -71,6 +72,7 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     port: 0,
     portGiven: false,
     ports,
+    feed: new EventFeed({ ...FEED, run: "r" }),
     log: (record) => logged.push(record),
     ...more,
   });

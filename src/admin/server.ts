@@ -4,9 +4,11 @@ import { Exit, HeadraceError, messageOf, systemCode } from "../base/errors.ts";
 import type { LogSink } from "../model/log.ts";
 import { Api, MAX_BODY_BYTES } from "./api.ts";
 import { adminErrors } from "./errors.ts";
+import type { EventFeed } from "./feed.ts";
 import { isLoopback } from "./guard.ts";
 import type { AdminPorts } from "./ports.ts";
 import { type AdminEvent, adminEvents } from "./signals.ts";
+import { Streams } from "./sse.ts";
 
 export interface AdminOptions {
   readonly host: string;
@@ -15,7 +17,10 @@ export interface AdminOptions {
   /** The port was asked for, so it is an error when it is taken. Otherwise a free one is used. */
   readonly portGiven: boolean;
   readonly ports: AdminPorts;
+  readonly feed: EventFeed;
   readonly log: LogSink;
+  /** Between two comments in a stream; {@link HEARTBEAT_MS} unless said otherwise. */
+  readonly heartbeatMs?: number;
 }
 
 export interface AdminServer {
@@ -25,6 +30,8 @@ export interface AdminServer {
   stop(): Promise<void>;
 }
 
+/** Between two comments in a stream of events. */
+const HEARTBEAT_MS = 15_000;
 /** Seconds that a connection may be silent, an answer that takes long included. The longest that Bun.serve knows. */
 const SILENCE_S = 255;
 
@@ -33,10 +40,12 @@ const SILENCE_S = 255;
  * @throws HeadraceError admin_port_taken, admin_address_invalid
  */
 export function startAdmin(options: AdminOptions): AdminServer {
-  const log = (event: AdminEvent, message: string, fields: Record<string, string | number>) =>
+  const log = (event: AdminEvent, message: string, fields: Record<string, string | number> = {}) =>
     options.log({ time: Date.now(), level: adminEvents[event].level, event, message, fields });
   const exposed = !isLoopback(options.host);
-  const api = new Api({ ports: options.ports, exposed, log });
+  const streams = new Streams();
+  const { ports, feed, heartbeatMs = HEARTBEAT_MS } = options;
+  const api = new Api({ ports, feed, streams, heartbeatMs, exposed, log });
   const server = listen(options, (request) => api.answer(request));
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   const url = `http://${host}:${server.port}`;
@@ -49,7 +58,13 @@ export function startAdmin(options: AdminOptions): AdminServer {
     log("admin.exposed", message, { "server.address": options.host });
   }
   log("admin.ready", `The admin port listens on ${url}.`, { "url.full": url });
-  return { url, stop: () => server.stop(false) };
+  return {
+    url,
+    stop: () => {
+      streams.close();
+      return server.stop(false);
+    },
+  };
 }
 
 function listen(options: AdminOptions, fetch: (request: Request) => Promise<Response>) {

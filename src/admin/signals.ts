@@ -8,6 +8,14 @@ export const adminEvents = {
     level: "warn",
     text: "The admin port listens on an address that other machines may reach.",
   },
+  "admin.events_lost": {
+    level: "warn",
+    text: "In the stream of events only: some between the last one that the reader saw and the next are no longer held.",
+  },
+  "admin.reader_dropped": {
+    level: "info",
+    text: "A reader of a stream took too little for too long and was cut off.",
+  },
   "admin.failed": { level: "error", text: "A request to the admin API failed on our side." },
 } as const satisfies EventTable;
 

@@ -16,6 +16,7 @@ Usage
   headrace down              Stop what runs, requests in flight first
   headrace check             Say what is wrong with headrace.yaml
   headrace ps                Show the Headraces that run here, with their instances
+  headrace events            Show what happened of late; -f goes on
   headrace doctor APP        Say what makes an app slow to start or unsafe to fork
   headrace simulate TRACE    Replay a trace of arrivals through the autoscaler
   headrace version           Print the version
@@ -46,18 +47,6 @@ Durations: 500ms, 30s, 5m; a bare number is seconds. Sizes: 64KiB, 16Mi, 1GB; a 
 Signals: SIGTERM or Ctrl-C lets requests finish, a second one does not; SIGHUP reloads the app.
 Exit codes: 0 stopped, 1 fault or forced stop, 2 wrong flags or surroundings, 3 the app did not start.
 `;
-}
-
-/** The help of `headrace ps`. */
-export function psHelp(options: OptionTable, columns: number): string {
-  const rows = Object.values(options).map((option) => optionHelp(option, columns));
-  return `Shows the Headraces of this user that run on this machine, with their instances and gateways.
-
-Usage
-  headrace ps [flags]
-
-Flags
-${rows.join("")}`;
 }
 
 /** The help of a command with few flags: its text, then its flags. */

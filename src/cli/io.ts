@@ -13,6 +13,8 @@ export interface Io {
   readonly cwd: string;
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
+  /** Aborted once nobody reads stdout any more. */
+  readonly gone: AbortSignal;
   /** Columns of the terminal; 100 when there is none. */
   readonly columns: number;
 }
@@ -22,9 +24,15 @@ const RETRY_MS = 2;
 
 /** The surroundings of this process. */
 export function processIo(): Io {
+  const gone = new AbortController();
   return {
-    out: (text) => writeAll(1, text),
-    err: (text) => writeAll(2, text),
+    out: (text) => {
+      if (!writeAll(1, text)) gone.abort();
+    },
+    err: (text) => {
+      writeAll(2, text);
+    },
+    gone: gone.signal,
     env: process.env,
     cwd: process.cwd(),
     stdoutIsTerminal: process.stdout.isTTY === true,
@@ -33,16 +41,17 @@ export function processIo(): Io {
   };
 }
 
-/** A command's few lines, whole before the process exits. A reader that is gone does not matter. */
-function writeAll(fd: number, text: string): void {
+/** A command's few lines, whole before the process exits. False when nobody reads them. */
+function writeAll(fd: number, text: string): boolean {
   const bytes = Buffer.from(text);
   let offset = 0;
   while (offset < bytes.length) {
     try {
       offset += writeSync(fd, bytes, offset);
     } catch (error) {
-      if (systemCode(error) !== "EAGAIN") return;
+      if (systemCode(error) !== "EAGAIN") return false;
       Bun.sleepSync(RETRY_MS);
     }
   }
+  return true;
 }

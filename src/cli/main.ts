@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   deploy: async () => (await import("./commands/deploy.ts")).deploy,
   check: async () => (await import("./commands/check.ts")).check,
   ps: async () => (await import("./commands/ps.ts")).ps,
+  events: async () => (await import("./commands/events.ts")).events,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   simulate: async () => (await import("./commands/simulate.ts")).simulate,
   version: async () => (await import("./commands/version.ts")).version,

@@ -1,9 +1,27 @@
 /** What `run` and `up` have in common around what they serve. */
 
+import { EventFeed, FEED } from "../admin/feed.ts";
 import type { Undo } from "../base/release.ts";
 import { removeRunState, startTicks, writeRunState } from "../config/rundir.ts";
 import type { LogRecord } from "../model/log.ts";
+import type { RunLogs } from "../platform/run-logs.ts";
 import type { Signals } from "./signals.ts";
+
+/** The events of this run. */
+export function newFeed(): EventFeed {
+  return new EventFeed({ ...FEED, run: Date.now().toString(36) });
+}
+
+/** Logs whose records are events as well. @param about fields that the events have beside their own */
+export function fed(logs: RunLogs, feed: EventFeed, about: LogRecord["fields"] = {}): RunLogs {
+  return {
+    ...logs,
+    log(record) {
+      logs.log(record);
+      feed.add({ ...record, fields: { ...about, ...record.fields } });
+    },
+  };
+}
 
 /** A start that was given up is no failure. */
 export function exitCodeOf(error: unknown, signals: Signals): number {

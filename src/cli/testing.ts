@@ -20,6 +20,7 @@ export function memoryIo(more: Partial<Io> = {}): MemoryIo {
     cwd: process.cwd(),
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
+    gone: new AbortController().signal,
     columns: 100,
     ...more,
   };

@@ -178,7 +178,9 @@ export class Member {
     }
     this.#running = launched.running;
     const { limits } = this.#host;
-    limits.hold(this.id, launched.running.pid);
+    const { pid, origin } = launched.running;
+    limits.hold(this.id, pid);
+    ports.event({ kind: "started", instance: this.id, pid, origin });
     void launched.running.exited.then((exit) => this.#onExit({ ...exit, ...limits.release(this.id) }));
     if (this.machine.state !== "starting" || this.#timedOut) this.kill("it is no longer wanted");
     else if (this.#early !== undefined) this.#onReady(this.#early);

@@ -77,6 +77,13 @@ export type PoolEvent =
       readonly why: string;
     }
   | {
+      /** Its process is there. */
+      readonly kind: "started";
+      readonly instance: string;
+      readonly pid: number;
+      readonly origin: InstanceOrigin;
+    }
+  | {
       readonly kind: "ready";
       readonly instance: string;
       readonly pid: number;

@@ -9,6 +9,7 @@ const exit = { status: null, signal: "SIGKILL" };
 /** One of each kind: the type makes this list complete. */
 const samples: { readonly [K in PoolEvent["kind"]]: Extract<PoolEvent, { kind: K }> } = {
   state: { kind: "state", instance: "i-1", generation: 1, from: "starting", to: "ready", why: "it is" },
+  started: { kind: "started", instance: "i-1", pid: 7, origin: "fork" },
   ready: { kind: "ready", instance: "i-1", pid: 7, origin: "fork", startMs: 12.4, phases: { fork: 1 } },
   crashed: { kind: "crashed", instance: "i-1", pid: 7, exit, uptimeMs: 5, output: ["a", "b"] },
   "start-failed": { kind: "start-failed", instance: "i-1", failure },

@@ -6,6 +6,7 @@ import type { PoolEvent } from "./ports.ts";
 /** Every log event of this room. */
 export const events = {
   "instance.state": { level: "debug", text: "An instance changed its state." },
+  "instance.started": { level: "debug", text: "The process of an instance is there; the app starts in it." },
   "instance.ready": {
     level: "info",
     text: "An instance has imported the app, started its lifespan and takes requests.",
@@ -67,6 +68,11 @@ function sentence(event: PoolEvent): readonly [EventName, string, Fields] {
         `${event.instance} ${event.from} → ${event.to}: ${event.why}`,
         { instance: event.instance, generation: event.generation, from: event.from, to: event.to },
       ];
+    case "started": {
+      const { instance, pid, origin } = event;
+      const how = origin === "fork" ? "is forked" : "is spawned";
+      return ["instance.started", `${instance} ${how}: process ${pid}`, { instance, pid, origin }];
+    }
     case "ready": {
       const { instance, pid, origin } = event;
       const ms = Math.round(event.startMs);
@@ -114,6 +120,7 @@ type Trouble = Exclude<
   {
     kind:
       | "state"
+      | "started"
       | "ready"
       | "restart"
       | "preload"

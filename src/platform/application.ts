@@ -8,7 +8,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { systemClock } from "../base/clock.ts";
-import { Exit, HeadraceError } from "../base/errors.ts";
+import { Exit, HeadraceError, messageOf } from "../base/errors.ts";
 import { ReleaseStack } from "../base/release.ts";
 import type { ApplicationConfig, ServiceConfig } from "../config/file/config.ts";
 import { createMeterFile, MeterReader } from "../gateway/meter.ts";
@@ -26,6 +26,8 @@ import { Gateways } from "./gateways.ts";
 import { Reporter } from "./report.ts";
 import { Revision } from "./revision.ts";
 import { readSecrets } from "./secrets.ts";
+import { serviceLog } from "./service-log.ts";
+import { platformEvents } from "./signals.ts";
 
 export interface ApplicationIo {
   readonly log: LogSink;
@@ -196,6 +198,7 @@ class Application {
     try {
       await Promise.all(fresh.map((revision) => revision.prepare().then(() => revision.start())));
     } catch (error) {
+      this.#tellFailure(fresh, error);
       await Promise.all(fresh.map((revision) => this.#retire(revision, 0)));
       throw error;
     }
@@ -213,6 +216,15 @@ class Application {
     );
   }
 
+  #tellFailure(fresh: readonly Revision[], error: unknown): void {
+    const event = "platform.apply_failed";
+    const names = fresh.map(({ name }) => name).join(", ");
+    const message = `${names} did not start, nothing has changed: ${messageOf(error)}`;
+    const known = error instanceof HeadraceError ? { code: error.code, traceback: error.detail } : {};
+    const fields = { application: this.#config.name, ...known };
+    this.#io.log({ time: Date.now(), level: platformEvents[event].level, event, message, fields });
+  }
+
   #revision(service: ServiceConfig): Revision {
     const number = (this.#numbers.get(service.name) ?? 0) + 1;
     this.#numbers.set(service.name, number);
@@ -228,7 +240,7 @@ class Application {
       runDir,
       columns: this.#columns,
       gateways: this.#gateways,
-      log: this.#io.log,
+      log: serviceLog(this.#io.log, service.name, name),
       output: this.#io.output(service.name, name),
     });
     this.#all.add(revision);

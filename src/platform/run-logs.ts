@@ -2,7 +2,7 @@
 
 import type { RunConfig } from "../config/run-config.ts";
 import type { OutputLine } from "../instances/index.ts";
-import type { LogSink } from "../model/log.ts";
+import type { LogRecord, LogSink } from "../model/log.ts";
 import { createLogger, jsonLogs, textLogs } from "../telemetry/logs.ts";
 import { type Paint, paintFor } from "../telemetry/paint.ts";
 import { lineWriter } from "../telemetry/writer.ts";
@@ -26,6 +26,14 @@ export interface RunLogs {
 export interface LogSurroundings {
   readonly stderrIsTerminal: boolean;
   readonly env: { readonly [name: string]: string | undefined };
+}
+
+/** How records are shown that come from elsewhere. */
+export function lineFormat(
+  format: "text" | "json",
+  about: { readonly terminal: boolean; readonly env: LogSurroundings["env"] },
+): (record: LogRecord) => string {
+  return format === "json" ? jsonLogs() : textLogs(paintFor(about.terminal, about.env));
 }
 
 /** Opens stdout and stderr for lines, in the format and from the level that the config says. */

@@ -50,6 +50,10 @@ export const platformEvents = {
     level: "info",
     text: "A changed file or a deployed service holds: new revisions serve, old ones finish what they have.",
   },
+  "platform.apply_failed": {
+    level: "error",
+    text: "A new revision did not start; what runs goes on as it is. The traceback is in the fields.",
+  },
   "platform.stopping": { level: "info", text: "The stop was asked for; requests in flight may finish." },
   "platform.stopped": { level: "info", text: "Everything is down." },
   "platform.gateway_died": {

@@ -77,6 +77,9 @@ export function jsonLogs(): LogEncoder {
   };
 }
 
+/** People see the service; which revision of it is for programs. */
+const UNSHOWN: ReadonlySet<string> = new Set(["service.version"]);
+
 /** For people: time, level, sentence, and those fields that the sentence does not hold already. */
 export function textLogs(paint: Paint = plainPaint): LogEncoder {
   const stamps = new Timestamps();
@@ -92,7 +95,7 @@ export function textLogs(paint: Paint = plainPaint): LogEncoder {
     let short = "";
     for (const [key, value] of Object.entries(record.fields)) {
       const text = String(value);
-      if (text === "" || value === null || record.message.includes(text)) continue;
+      if (text === "" || value === null || record.message.includes(text) || UNSHOWN.has(key)) continue;
       if (text.includes("\n")) {
         below.push(...(text === shown ? [`${key}: as above`] : [`${key}:`, ...text.trimEnd().split("\n")]));
         shown = text;

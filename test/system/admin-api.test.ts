@@ -5,16 +5,30 @@ import { join } from "node:path";
 import { misfits } from "../../src/admin/check.ts";
 import type { Routes } from "../../src/admin/routes.ts";
 import type { JsonSchema } from "../../src/admin/schema.ts";
+import { readEvents } from "../../src/base/event-source.ts";
+import type { EventReport } from "../../src/model/event.ts";
 import type { StatusReport } from "../../src/model/instance.ts";
-import { eventually, freePort, Headrace, PATIENCE_MS, PYTHON, ROOT, scratchFolder } from "./harness.ts";
+import {
+  command,
+  eventually,
+  freePort,
+  Headrace,
+  PATIENCE_MS,
+  PYTHON,
+  ROOT,
+  scratchFolder,
+} from "./harness.ts";
 
 setDefaultTimeout(PATIENCE_MS * 4);
 
+interface Content {
+  readonly schema: JsonSchema;
+  /** Of a stream: what each event holds. */
+  readonly "x-event-data"?: JsonSchema;
+}
 interface Operation {
   readonly operationId: keyof Routes;
-  readonly responses: Readonly<
-    Record<string, { readonly content: Readonly<Record<string, { schema: JsonSchema }>> }>
-  >;
+  readonly responses: Readonly<Record<string, { readonly content: Readonly<Record<string, Content>> }>>;
 }
 interface Document extends JsonSchema {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
@@ -41,6 +55,7 @@ const examples: Readonly<Record<keyof Routes, Example>> = {
   serviceDecisions: WEB,
   deploy: WEB,
   decisions: {},
+  events: { query: { follow: "false" } },
   reload: {},
   stacks: ANY_INSTANCE,
   restartInstance: ANY_INSTANCE,
@@ -104,6 +119,12 @@ async function wrongWith(operation: Operation, response: Response): Promise<read
   const type = (response.headers.get("content-type") ?? "").split(";")[0]!.trim();
   const content = declared.content[type];
   if (content === undefined) return [`content type ${type} is not declared`];
+  const data = content["x-event-data"];
+  if (data !== undefined) {
+    const events = await Array.fromAsync(readEvents(new Response(text).body!));
+    if (events.length === 0) return ["there are no events"];
+    return events.flatMap((event) => misfits(data, JSON.parse(event.data), { root: openapi, closed: true }));
+  }
   const value: unknown = type === "application/json" ? JSON.parse(text) : text;
   return misfits(content.schema, value, { root: openapi, closed: true });
 }
@@ -196,5 +217,70 @@ describe("docs/openapi.json", () => {
       const response = await fetch(headrace.adminUrl + path);
       expect([path, response.status]).toEqual([path, 404]);
     }
+  });
+});
+
+describe("headrace events", () => {
+  const env = () => ({ XDG_RUNTIME_DIR: scratch.path });
+
+  async function shown(args: readonly string[]): Promise<readonly EventReport[]> {
+    const { stdout, status } = await command(["events", "--json", ...args], { env: env() });
+    expect(status).toBe(0);
+    return stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as EventReport);
+  }
+
+  test("tells of starts, crashes, deploys and failures, of one service or of all", async () => {
+    const { instances } = await web();
+    process.kill(instances[0]!.pid, "SIGKILL");
+    await command(["deploy", "jobs"], { env: env() });
+    await command(["deploy", "broken"], { env: env() });
+    const crash = await eventually("the crash", async () =>
+      (await shown(["--service", "web"])).find(
+        ({ event, fields }) => event === "instance.crashed" && fields["pid"] === instances[0]!.pid,
+      ),
+    );
+    expect(crash.fields).toMatchObject({ instance: instances[0]!.id, exit_signal: "SIGKILL" });
+    const all = await shown([]);
+    const told = (event: string, service: string) =>
+      all.some((one) => one.event === event && one.fields["service.name"] === service);
+    for (const [event, service] of [
+      ["instance.started", "jobs"],
+      ["instance.ready", "jobs"],
+      ["instance.state", "web"],
+    ] as const)
+      expect([event, service, told(event, service)]).toEqual([event, service, true]);
+    expect(all.some(({ event, message }) => event === "platform.applied" && message.includes("jobs-"))).toBe(
+      true,
+    );
+    const failed = all.find(({ event }) => event === "platform.apply_failed");
+    expect(failed?.message).toMatch(/^broken-\d+ did not start, nothing has changed: .*RuntimeError: no/);
+    expect(String(failed?.fields["traceback"])).toContain("broken.py");
+    expect((await shown(["--service", "web"])).every(({ fields }) => fields["service.name"] === "web")).toBe(
+      true,
+    );
+    expect((await shown(["--tail", "3"])).map(({ id }) => id)).toEqual(all.slice(-3).map(({ id }) => id));
+  });
+
+  test("is for people, too", async () => {
+    const { stdout } = await command(["events", "--admin", headrace.adminUrl, "--service", "web"], {
+      env: env(),
+    });
+    expect(stdout).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info {2}i-\w+ is ready after \d+ ms/m);
+  });
+
+  test("says what is wrong", async () => {
+    const nowhere = await command(["events", "--admin", `127.0.0.1:${await freePort()}`], { env: env() });
+    expect([nowhere.status, nowhere.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^headrace: 127\.0\.0\.1:\d+ cannot be reached \(\w+\)\.\n$/),
+    ]);
+    const nonsense = await command(["events", "--admin", "what is this"], { env: env() });
+    expect([nonsense.status, nonsense.stderr]).toEqual([
+      2,
+      "headrace: --admin what is this is no address. Write http://HOST:PORT or unix:/PATH.\n",
+    ]);
   });
 });

@@ -1,11 +1,8 @@
 import { Exit, systemCode } from "../../base/errors.ts";
-import { parse } from "../../config/parse.ts";
 import { startTicks } from "../../config/rundir.ts";
-import { commandHelp } from "../help.ts";
+import { chosen, targetOptions } from "../admin-client.ts";
+import { readArguments } from "../arguments.ts";
 import type { Io } from "../io.ts";
-import { chosen } from "../running.ts";
-import { tellProblems } from "../tell.ts";
-import { targetOptions } from "./up-options.ts";
 
 const HELP = `Stops what runs, as SIGTERM does: requests in flight finish first. Returns when it is down.
 
@@ -18,17 +15,10 @@ const LOOK_MS = 50;
 
 /** `headrace down`: exit code 0 when it is down. */
 export async function down(argv: readonly string[], io: Io): Promise<number> {
-  const parsed = parse(targetOptions, argv, io.env);
-  if (parsed.help) {
-    io.out(commandHelp(HELP, targetOptions, io.columns));
-    return Exit.OK;
-  }
-  if (parsed.problems.length > 0) {
-    tellProblems(io, parsed.problems, []);
-    return Exit.USAGE;
-  }
-  const state = chosen(parsed.values.name, io);
-  if (state === null) return Exit.USAGE;
+  const options = { name: targetOptions.name };
+  const read = readArguments({ options, help: HELP, words: [0, 0], instead: "headrace down" }, argv, io);
+  if (typeof read === "number") return read;
+  const state = chosen(read.values.name, io);
   try {
     process.kill(state.pid, "SIGTERM");
   } catch (error) {

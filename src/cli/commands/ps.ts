@@ -1,17 +1,17 @@
 import { Exit, messageOf } from "../../base/errors.ts";
 import { showDuration, showSize } from "../../base/units.ts";
 import { toggle } from "../../config/option.ts";
-import { parse } from "../../config/parse.ts";
+import type { ValuesOf } from "../../config/parse.ts";
 import { listRunStates, type RunState, runDirPath } from "../../config/rundir.ts";
 import type { GatewayReport, InstanceReport, LimitReport, StatusReport } from "../../model/instance.ts";
 import type { DecisionReport, ScalingReport } from "../../model/scaling.ts";
-import { psHelp } from "../help.ts";
+import { AdminClient, findPlace, type Place, placeOf, servicePath, targetOptions } from "../admin-client.ts";
+import { readArguments } from "../arguments.ts";
 import type { Io } from "../io.ts";
 import { type Column, table } from "../table.ts";
-import { tellProblems } from "../tell.ts";
 import { decisionsText } from "./ps-why.ts";
 
-const psOptions = {
+export const psOptions = {
   why: toggle({
     flag: "why",
     group: "Flags",
@@ -24,7 +24,14 @@ const psOptions = {
     fallback: false,
     doc: "Prints one JSON array, for programs.",
   }),
+  ...targetOptions,
 } as const;
+
+const HELP = `Shows the Headraces of this user that run on this machine, with their instances and gateways.
+
+Usage
+  headrace ps [flags]
+`;
 
 /** A Headrace that does not answer for so long is shown as such. */
 const ANSWER_MS = 3_000;
@@ -41,37 +48,37 @@ export type Answer =
 
 /** `headrace ps`. */
 export async function ps(argv: readonly string[], io: Io): Promise<number> {
-  const parsed = parse(psOptions, argv, {});
-  if (parsed.help) {
-    io.out(psHelp(psOptions, io.columns));
-    return Exit.OK;
-  }
-  const problems = [...parsed.problems];
-  for (const word of parsed.positionals) {
-    const message = `${JSON.stringify(word)} is too much.`;
-    problems.push({ code: "unexpected_argument", subject: "", message, instead: "Write headrace ps." });
-  }
-  if (problems.length > 0) {
-    tellProblems(io, problems, []);
-    return Exit.USAGE;
-  }
-  const states = listRunStates(runDirPath(io.env, process.getuid?.() ?? 0));
-  const answers = (await Promise.all(states.map((state) => ask(state, parsed.values.why)))).flat();
-  io.out(parsed.values.json ? psJson(answers) : psText(answers));
+  const shape = { options: psOptions, help: HELP, words: [0, 0], instead: "headrace ps" } as const;
+  const read = readArguments(shape, argv, io);
+  if (typeof read === "number") return read;
+  const { why, json } = read.values;
+  const places = psPlaces(read.values, io);
+  const answers = (await Promise.all(places.map((place) => ask(place, why)))).flat();
+  io.out(json ? psJson(answers) : psText(answers));
   return answers.every((answer) => "status" in answer) ? Exit.OK : Exit.SYSTEM;
 }
 
+/** All that run here, unless one is meant. */
+function psPlaces(target: ValuesOf<typeof targetOptions>, io: Io): readonly Place[] {
+  if (target.admin !== "" || target.name !== "" || (io.env["HEADRACE_ADMIN_URL"] ?? "") !== "")
+    return [findPlace(target, io)];
+  const states = listRunStates(runDirPath(io.env, process.getuid?.() ?? 0));
+  return states.map((state) => ({ ...placeOf(state), token: "", state }));
+}
+
 /** One answer for each service. */
-async function ask(state: RunState, why: boolean): Promise<readonly Answer[]> {
+async function ask(place: Place, why: boolean): Promise<readonly Answer[]> {
+  const state = place.state ?? elsewhere(place);
   if (state.adminUrl === "") return [{ state, why: "its admin port is off (--no-admin)" }];
   try {
+    const client = new AdminClient(place);
     const signal = AbortSignal.timeout(ANSWER_MS);
-    const services = (await json(`${state.adminUrl}/v1/services`, signal)) as readonly StatusReport[];
+    const services = await client.json<readonly StatusReport[]>("/v1/services", { signal });
     return await Promise.all(
       services.map(async (status) => {
         if (!why) return { state, status };
-        const url = `${state.adminUrl}/v1/services/${encodeURIComponent(status.service)}/decisions`;
-        return { state, status, decisions: (await json(url, signal)) as readonly DecisionReport[] };
+        const path = servicePath(status.service, "/decisions");
+        return { state, status, decisions: await client.json<readonly DecisionReport[]>(path, { signal }) };
       }),
     );
   } catch (error) {
@@ -80,10 +87,9 @@ async function ask(state: RunState, why: boolean): Promise<readonly Answer[]> {
   }
 }
 
-async function json(url: string, signal: AbortSignal): Promise<unknown> {
-  const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error(`its admin port answered with status ${response.status}`);
-  return response.json();
+/** What is known of one that left no note here. */
+function elsewhere({ title }: Place): RunState {
+  return { pid: 0, startTicks: 0, service: title, app: "", url: "", adminUrl: title, startedAt: 0 };
 }
 
 /** The answers for programs: the status reports, and for those that did not answer what is known of them. */
@@ -114,7 +120,8 @@ export function psText(answers: readonly Answer[]): string {
 }
 
 function silent({ state, why }: { readonly state: RunState; readonly why: string }): string {
-  return `${state.service}  ${state.url}  ${state.app}  pid ${state.pid}\n  No status: ${why}.\n`;
+  const facts = [state.service, state.url, state.app, state.pid === 0 ? "" : `pid ${state.pid}`];
+  return `${facts.filter((fact) => fact !== "").join("  ")}\n  No status: ${why.replace(/\.$/, "")}.\n`;
 }
 
 function whole({ status, decisions }: Extract<Answer, { status: StatusReport }>, gateways: boolean): string {

@@ -1,3 +1,4 @@
+import type { EventFeed } from "../../admin/feed.ts";
 import { startAdmin } from "../../admin/server.ts";
 import { Exit, messageOf } from "../../base/errors.ts";
 import { ReleaseStack } from "../../base/release.ts";
@@ -14,7 +15,7 @@ import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { runHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { exitCodeOf, noteRun, withoutTraceback } from "../serving.ts";
+import { exitCodeOf, fed, newFeed, noteRun, withoutTraceback } from "../serving.ts";
 import { listenToSignals } from "../signals.ts";
 import { startedRecord, startedText } from "../started.ts";
 import { tellError, tellProblems } from "../tell.ts";
@@ -36,24 +37,34 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return Exit.USAGE;
   }
   tellProblems(io, [], loaded.notices);
-  const logs = openLogs(loaded.config, io);
+  const { service } = loaded.config;
+  const feed = newFeed();
+  const about = { "service.name": service, "service.version": revisionName(service) };
+  const logs = fed(openLogs(loaded.config, io), feed, about);
   const deaf = tellFaults({ log: logs.log, flushNow: logs.flushNow, exit: process.exit });
   try {
-    return await serve(loaded.config, io, logs);
+    return await serve(loaded.config, io, { logs, feed });
   } finally {
     deaf();
     await logs.close();
   }
 }
 
-async function serve(config: RunConfig, io: Io, logs: RunLogs): Promise<number> {
+/** What tells of what happens. */
+interface Telling {
+  readonly logs: RunLogs;
+  readonly feed: EventFeed;
+}
+
+async function serve(config: RunConfig, io: Io, telling: Telling): Promise<number> {
+  const { logs } = telling;
   const release = new ReleaseStack();
   let running: Running | null = null;
   const signals = listenToSignals(logs.log);
   release.push(() => signals.close());
   try {
     const runDir = ensureRunDir(io.env);
-    const adminUrl = config.admin ? openAdmin(config, logs, release, () => running) : "";
+    const adminUrl = config.admin ? openAdmin(config, telling, release, () => running) : "";
     // Loaded here, so that help and wrong flags are answered without it.
     const { start } = await import("../../platform/start.ts");
     const starting = start(config, {
@@ -79,7 +90,7 @@ async function serve(config: RunConfig, io: Io, logs: RunLogs): Promise<number> 
 
 function openAdmin(
   config: RunConfig,
-  logs: RunLogs,
+  { logs, feed }: Telling,
   release: ReleaseStack,
   running: () => Running | null,
 ): string {
@@ -88,6 +99,7 @@ function openAdmin(
     port: config.adminPort,
     portGiven: config.adminPortGiven,
     ports: adminPorts(config.service, running),
+    feed,
     log: logs.log,
   });
   release.push(() => server.stop());

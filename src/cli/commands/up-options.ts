@@ -1,6 +1,6 @@
-/** The flags of `headrace up` and of the commands that talk to what runs. */
+/** The flags of `headrace up`. */
 
-import { text, toggle } from "../../config/option.ts";
+import { toggle } from "../../config/option.ts";
 import { fileOption } from "./check-options.ts";
 
 export const upOptions = {
@@ -10,14 +10,5 @@ export const upOptions = {
     group: "File",
     fallback: false,
     doc: "Applies the file when it changes, and loads a service anew when its Python files do. No request is lost.",
-  }),
-} as const;
-
-export const targetOptions = {
-  name: text({
-    flag: "name",
-    group: "File",
-    placeholder: "NAME",
-    doc: "Which application, when several run on this machine.",
   }),
 } as const;

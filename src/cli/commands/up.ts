@@ -1,3 +1,4 @@
+import type { EventFeed } from "../../admin/feed.ts";
 import { startAdmin } from "../../admin/server.ts";
 import { Exit, HeadraceError } from "../../base/errors.ts";
 import { ReleaseStack, type Undo } from "../../base/release.ts";
@@ -14,7 +15,7 @@ import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { commandHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { exitCodeOf, noteRun, withoutTraceback } from "../serving.ts";
+import { exitCodeOf, fed, newFeed, noteRun, withoutTraceback } from "../serving.ts";
 import { listenToSignals } from "../signals.ts";
 import { applicationRecord, applicationText } from "../started.ts";
 import { problemLine, tellError, tellProblems } from "../tell.ts";
@@ -53,10 +54,11 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
   }
   tellProblems(io, [], loaded.notices);
   const { application } = loaded;
-  const logs = openLogs(application.services[0]!.run, io);
+  const feed = newFeed();
+  const logs = fed(openLogs(application.services[0]!.run, io), feed);
   const deaf = tellFaults({ log: logs.log, flushNow: logs.flushNow, exit: process.exit });
   try {
-    return await new Up(application, { io, logs, facts, env: io.env }).serve(parsed.values.watch);
+    return await new Up(application, { io, logs, feed, facts, env: io.env }).serve(parsed.values.watch);
   } finally {
     deaf();
     await logs.close();
@@ -66,6 +68,7 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
 interface Surroundings {
   readonly io: Io;
   readonly logs: RunLogs;
+  readonly feed: EventFeed;
   readonly facts: Facts;
   readonly env: Environment;
 }
@@ -124,6 +127,7 @@ class Up {
         () => this.#running,
         () => this.#apply(),
       ),
+      feed: this.#around.feed,
       log: this.#around.logs.log,
     });
     this.#release.push(() => server.stop());
