@@ -162,6 +162,7 @@ function instancePart(parsed: ParsedRun, facts: Facts) {
     priorities: values.priority.map(priorityRow),
     // A file may say more, see file/load.ts.
     limits: [],
+    affinity: null,
   };
 }
 

@@ -88,6 +88,8 @@ export interface RunConfig {
 
   /** Kinds of requests of which only so many may be in flight over all instances. */
   readonly limits: readonly LimitConfig[];
+  /** Which requests belong to one instance; null: none do. */
+  readonly affinity: AffinityConfig | null;
 
   readonly maxRequestLine: number;
   readonly maxHeaderBytes: number;
@@ -126,4 +128,14 @@ export interface LimitConfig {
   /** Upper case; empty for any. */
   readonly methods: readonly string[];
   readonly slots: number;
+}
+
+export interface AffinityConfig {
+  readonly by: "header" | "cookie" | "query";
+  /** Of a header in lower case. */
+  readonly name: string;
+  /** The cookie is set by the gateway, and names the instance. */
+  readonly sticky: boolean;
+  /** How many times the average an instance may have in flight, 1.25 for a quarter more; 0: as many as it has slots. */
+  readonly balanceFactor: number;
 }

@@ -10,6 +10,8 @@ import { Ranks } from "./admission/priority.ts";
 import { DrainRate, retryAfterSeconds } from "./admission/retry-after.ts";
 import { RetryBudget } from "./admission/retry-budget.ts";
 import { ServiceTime } from "./admission/service-time.ts";
+import { type Affinity, KeyAffinity, type KeySource, StickyAffinity } from "./balance/affinity.ts";
+import { requestKey } from "./balance/key.ts";
 import { policyFor } from "./balance/policy.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Meter } from "./meter.ts";
@@ -67,13 +69,16 @@ export class Core {
   readonly #serviceTime = new ServiceTime();
   readonly #retries = new RetryBudget();
   readonly #ranks: Ranks;
+  /** Where requests have their keys; null: nobody belongs to an instance. */
+  readonly #keySource: KeySource | null = null;
+  readonly #sticky: StickyAffinity<Upstream> | null = null;
   readonly #drainRate = new DrainRate();
   readonly #alarm: LineAlarm | undefined;
   /** Null: no kind of requests has a limit of its own. */
   readonly #bulkheads: Bulkheads | null;
   readonly #desk = {
     free: (): boolean => this.upstreams.free(),
-    take: (): Upstream | null => this.upstreams.take(),
+    take: (owner: unknown): Upstream | null => this.upstreams.take((owner as Exchange).key),
     start: (owner: unknown, upstream: Upstream): void => (owner as Exchange).start(upstream),
   };
 
@@ -95,7 +100,16 @@ export class Core {
     });
     this.#bulkheads = this.#makeBulkheads(options);
     this.#ranks = new Ranks(admission.priorities);
+    let affinity: Affinity<Upstream> | null = null;
+    if (settings.affinity?.kind === "key") {
+      affinity = new KeyAffinity(settings.affinity.balanceFactor);
+      this.#keySource = settings.affinity.from;
+    } else if (settings.affinity?.kind === "sticky") {
+      affinity = this.#sticky = new StickyAffinity(settings.affinity);
+      this.#keySource = { by: "cookie", name: settings.affinity.cookie };
+    }
     this.upstreams = new Upstreams({
+      affinity,
       table,
       column: options.column,
       gateway: options.gateway,
@@ -133,6 +147,9 @@ export class Core {
     this.#retries.deposit(exchange.arrivedAt);
     this.#setDeadline(exchange);
     if (!this.#ranks.plain) exchange.rank = this.#ranks.of(exchange.target, exchange.fields);
+    if (this.#keySource !== null) {
+      exchange.key = requestKey(exchange.head.target, exchange.head.fields, this.#keySource);
+    }
     if (this.#isHealth(exchange.target) && this.#startExempt(exchange)) return;
     if (this.#bulkheads !== null && !this.#pass(exchange, this.#bulkheads)) return;
     if (this.#startNow(exchange) || this.#refuseFailing(exchange)) return;
@@ -167,7 +184,7 @@ export class Core {
   /** Starts a request if a slot is free and nobody waits for one. */
   #startNow(exchange: Exchange): boolean {
     if (this.line.busy) return false;
-    const upstream = this.upstreams.take();
+    const upstream = this.upstreams.take(exchange.key);
     if (upstream === null) return false;
     if (exchange.place !== null) Line.leave(exchange);
     exchange.start(upstream);
@@ -281,6 +298,13 @@ export class Core {
     meter.add("headrace_response_bytes_total", exchange.responseBytes);
     const { access } = this.ports;
     if (access !== null) access(accessRecord(exchange, now));
+  }
+
+  /** What Set-Cookie says to the client of a request, so that it comes back to the instance; empty for nothing. */
+  setCookie({ key, instance, peers }: Exchange): string {
+    if (this.#sticky === null) return "";
+    this.upstreams.tellAffinity();
+    return this.#sticky.setCookie(key, instance, peers.secure);
   }
 
   /** A request that needs no slot. False: there may be no instance on purpose, so it waits for one like any other. */

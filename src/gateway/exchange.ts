@@ -25,7 +25,7 @@ import type { GatewayErrorCode } from "./errors.ts";
 import { DISMISSED, DISMISSED_AT_LIMIT, GATEWAY_ERRORS } from "./errors.ts";
 import { problem } from "./problem.ts";
 import { peersText, requestFlags } from "./request-frame.ts";
-import { responseFields } from "./response-fields.ts";
+import { responseFields, withAffinity } from "./response-fields.ts";
 import { BODY_END, BODY_MORE, type InstanceStart, type Stream, type Upstream } from "./upstream.ts";
 
 export type ExchangeState = "arrived" | "waiting" | "placed" | "responding" | "answered" | "closed";
@@ -58,6 +58,8 @@ export class Exchange implements ExchangeSide, Stream, Limited, DeadlineNode {
   state: ExchangeState = "arrived";
   limit = -1;
   permit = false;
+  /** By which it belongs to an instance; empty: it does not. */
+  key = "";
 
   place: Place | null = null;
   dueAt = 0;
@@ -305,7 +307,7 @@ export class Exchange implements ExchangeSide, Stream, Limited, DeadlineNode {
     this.status = leadingNumber(reader);
     if (end) this.#endResponse();
     if (this.instanceStart !== null) this.#core.coldStart(this);
-    const fields = responseFields(this, pairsFrom(reader, 2), this.#core.settings);
+    const fields = responseFields(this, pairsFrom(reader, 2), this.#core);
     this.client.respond(this.status, fields, end, (flags & Flag.TRAILERS) !== 0);
   }
 
@@ -355,7 +357,7 @@ export class Exchange implements ExchangeSide, Stream, Limited, DeadlineNode {
       const { subprotocol, pairs } = acceptance(reader);
       this.#core.webSockets.add(this);
       this.#core.meter.move("headrace_websockets", 1);
-      this.client.acceptWebSocket(latin1(subprotocol), pairs);
+      this.client.acceptWebSocket(latin1(subprotocol), withAffinity(this, pairs, this.#core));
     } else if (reader.type === Type.WS_MESSAGE) {
       this.#expect(this.#webSocket && !this.#responseEnded, "WS_MESSAGE");
       this.#spend(reader.end - reader.start);

@@ -1,5 +1,6 @@
 import type { LimitSettings } from "./admission/bulkheads.ts";
 import type { PrioritySettings } from "./admission/priority.ts";
+import type { AffinitySettings } from "./balance/affinity.ts";
 import type { Route } from "./route/router.ts";
 
 /**
@@ -29,6 +30,8 @@ export interface FrontSettings {
 /** How requests for one revision are admitted and placed. */
 export interface ServiceSettings {
   readonly admission: AdmissionSettings;
+  /** Which requests belong to which instance; null: none does. */
+  readonly affinity: AffinitySettings | null;
   /** Window that each side of the worker protocol grants at first, in bytes. */
   readonly window: number;
   /** Responses say where the time went (Server-Timing). */

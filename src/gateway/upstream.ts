@@ -106,6 +106,10 @@ export class Upstream implements Flushable {
     this.#connect();
   }
 
+  get id(): string {
+    return this.address.id;
+  }
+
   get state(): State {
     return this.#state;
   }

@@ -1,5 +1,6 @@
 /** The instances that this gateway places requests on, as the platform publishes them. */
 
+import type { Affinity } from "./balance/affinity.ts";
 import type { Policy } from "./balance/policy.ts";
 import type { SlotTable } from "./table.ts";
 import { type Address, Upstream, type UpstreamPorts } from "./upstream.ts";
@@ -21,6 +22,8 @@ export interface UpstreamsOptions {
   readonly gateway: number;
   readonly window: number;
   readonly policy: Policy;
+  /** Who gets a request with a key; null: keys mean nothing. */
+  readonly affinity: Affinity<Upstream> | null;
   /** An instance can take requests, or a slot came back. */
   readonly available: () => void;
   /** A permit of this bulkhead that went with a lost slot is free. */
@@ -36,6 +39,8 @@ export class Upstreams {
   /** Those that may be placed on, oldest first. */
   #ready: Upstream[] = [];
   #turn = 0;
+  /** `#ready` has changed since affinity was told. */
+  #moved = true;
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
@@ -81,9 +86,13 @@ export class Upstreams {
     await Promise.all(pending);
   }
 
-  /** Takes a slot by the policy; null when none is free. */
-  take(): Upstream | null {
+  /** Takes a slot by the request's key, if it has one and that says something, else by the policy; null when none is free. */
+  take(key: string): Upstream | null {
     const { table, column, policy } = this.#options;
+    if (key !== "") {
+      const upstream = this.#takeBy(key);
+      if (upstream !== null) return upstream;
+    }
     for (;;) {
       const ready = this.#ready;
       const at = policy(ready, this.#turn++);
@@ -94,8 +103,33 @@ export class Upstreams {
         continue;
       }
       if (table.take(upstream.address.row, column)) return upstream;
-      if (!table.isOpen(upstream.address.row)) ready.splice(at, 1);
+      if (!table.isOpen(upstream.address.row)) this.#remove(at);
     }
+  }
+
+  #takeBy(key: string): Upstream | null {
+    const { table, column, affinity } = this.#options;
+    if (affinity === null) return null;
+    for (;;) {
+      this.tellAffinity();
+      const upstream = affinity.pick(key);
+      if (upstream === null) return null;
+      if (upstream.state !== "ready") this.#order();
+      else if (table.take(upstream.address.row, column)) return upstream;
+      else if (!table.isOpen(upstream.address.row)) this.#remove(this.#ready.indexOf(upstream));
+    }
+  }
+
+  /** Affinity goes by the instances that there are now. */
+  tellAffinity(): void {
+    if (!this.#moved) return;
+    this.#moved = false;
+    this.#options.affinity?.set(this.#ready);
+  }
+
+  #remove(at: number): void {
+    this.#ready.splice(at, 1);
+    this.#moved = true;
   }
 
   /** The instance with the fewest requests, full or not, for a request that takes no slot. */
@@ -187,6 +221,7 @@ export class Upstreams {
 
   #order(): void {
     const { table } = this.#options;
+    this.#moved = true;
     this.#ready = [];
     for (const { upstream } of this.#entries.values()) {
       if (upstream.state === "ready" && table.isOpen(upstream.address.row)) this.#ready.push(upstream);

@@ -1,6 +1,7 @@
 /** Pure: from the config of a run to what gateways are told. */
 
 import type { RunConfig } from "../config/run-config.ts";
+import type { AffinitySettings } from "../gateway/balance/affinity.ts";
 import type { FrontSettings, Routing, ServiceSettings } from "../gateway/settings.ts";
 
 /** Credit of one stream in each direction, bytes: enough for a fast stream between two processes, little enough for many. */
@@ -42,8 +43,11 @@ export function frontSettings(config: RunConfig): FrontSettings {
   };
 }
 
-/** How requests for the service are admitted and placed. */
-export function serviceSettings(config: RunConfig, revision: string): ServiceSettings {
+/**
+ * How requests for the service are admitted and placed.
+ * @param secret of the revision: nobody else can make the tokens of its instances
+ */
+export function serviceSettings(config: RunConfig, revision: string, secret: string): ServiceSettings {
   return {
     admission: {
       slots: config.concurrency,
@@ -57,11 +61,20 @@ export function serviceSettings(config: RunConfig, revision: string): ServiceSet
       limits: config.limits,
       priorities: { header: config.priorityHeader, routes: config.priorities },
     },
+    affinity: affinitySettings(config.affinity, secret),
     window: WINDOW,
     serverTiming: config.serverTiming,
     service: config.service,
     revision,
   };
+}
+
+function affinitySettings(affinity: RunConfig["affinity"], secret: string): AffinitySettings | null {
+  if (affinity === null) return null;
+  const { by, name, sticky, balanceFactor } = affinity;
+  return sticky
+    ? { kind: "sticky", cookie: name, secret }
+    : { kind: "key", from: { by, name }, balanceFactor };
 }
 
 /** Everything goes to one revision of one service. */

@@ -102,7 +102,7 @@ export class Revision {
     const spec = poolSpec(config, { python: interpreter.path, runDir, revision: this.name });
     this.#pool = new Pool(spec, this.#poolPorts());
     await gateways.add({
-      settings: serviceSettings(config, this.name),
+      settings: serviceSettings(config, this.name, crypto.randomUUID()),
       table: this.table,
       meterPath: this.meterPath,
       ports: this.#gatewayPorts(),

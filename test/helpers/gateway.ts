@@ -49,6 +49,7 @@ export function testSettings(
       ...admission,
     },
     trustedProxies,
+    affinity: null,
     window: 65_536,
     serverTiming: false,
     service: "test",

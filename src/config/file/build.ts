@@ -2,7 +2,7 @@
 
 import { type RunOptionName, runOptions } from "../options.ts";
 import type { ParsedRun } from "../resolve.ts";
-import type { LimitConfig } from "../run-config.ts";
+import type { AffinityConfig, LimitConfig } from "../run-config.ts";
 import type { Read, ReadMap } from "./check.ts";
 import type { RedirectConfig, RouteConfig } from "./config.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
@@ -16,6 +16,7 @@ export interface ServiceDraft {
   readonly routes: readonly RouteConfig[];
   readonly secrets: Readonly<Record<string, SecretReference>>;
   readonly limits: readonly LimitConfig[];
+  readonly affinity: AffinityConfig | null;
 }
 
 export interface ApplicationDraft {
@@ -63,6 +64,40 @@ function serviceDraft(root: ReadMap, name: string, read: ReadMap, problems: File
     routes: routesOf(read, problems),
     secrets,
     limits: limitsOf(read, problems),
+    affinity: affinityOf(read, problems),
+  };
+}
+
+const KEY_SOURCES = ["header", "cookie", "query"] as const;
+const BALANCE_FACTOR = 125;
+
+function affinityOf(service: ReadMap, problems: FileProblem[]): AffinityConfig | null {
+  const read = service.keys.get("affinity");
+  if (read?.kind !== "map") return null;
+  const given = KEY_SOURCES.filter((by) => read.keys.has(by));
+  const [by] = given;
+  const complain = (message: string, instead: string) =>
+    problems.push(fileProblem(read, "conflict", message, instead));
+  if (by === undefined || given.length > 1) {
+    complain("A key stands in one place.", "Write one of header, cookie and query.");
+    return null;
+  }
+  const sticky = pick<boolean>(read, "sticky") ?? false;
+  const factor = pick<number>(read, "balanceFactor");
+  if (sticky && by !== "cookie")
+    complain("What is sticky has a cookie.", "Write cookie, or leave sticky out.");
+  if (sticky && factor !== undefined) {
+    complain(
+      "The gateway chooses the instance of what is sticky itself.",
+      "Leave balanceFactor or sticky out.",
+    );
+  }
+  const name = textOf(read, by);
+  return {
+    by,
+    name: by === "header" ? name.toLowerCase() : name,
+    sticky,
+    balanceFactor: (factor ?? BALANCE_FACTOR) / 100,
   };
 }
 

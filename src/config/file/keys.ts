@@ -6,7 +6,7 @@
  */
 
 import { checkUrlPath } from "../checks.ts";
-import { choice, integer, list, type Option, text, toggle } from "../option.ts";
+import { choice, integer, list, type Option, percent, text, toggle } from "../option.ts";
 import { dnsLabel } from "../service.ts";
 import { group, type ListShape, type MapShape, sets, type TableShape, value } from "./shape.ts";
 
@@ -160,6 +160,53 @@ const limits: ListShape = {
   },
 };
 
+/** Names of headers and cookies are tokens (RFC 9110 §5.6.2, RFC 6265 §4.1.1). */
+function checkToken(name: string): string | null {
+  return /^[!#$%&'*+.^_\x60|~0-9A-Za-z-]+$/.test(name) ? null : "a name without spaces";
+}
+
+const named = (flag: string, doc: string) =>
+  value(checked({ ...own(flag, doc), placeholder: "NAME" }, checkToken));
+
+const balanceFactor: Option<number> = {
+  ...percent({
+    ...own(
+      "balanceFactor",
+      "Share of the average that an instance may have in flight and still get the requests of its keys; more of them go to the next one. 0: only when it is full.",
+    ),
+    fallback: 0,
+  }),
+  fallbackText: "125%",
+  schema: {
+    type: ["integer", "string"],
+    minimum: 0,
+    maximum: 1000,
+    pattern: "^(0|1[0-9][0-9]|[2-9][0-9][0-9]|1000) ?%?$",
+  },
+  read(entry) {
+    const share = /^(\d{1,4}) ?%?$/.exec(entry);
+    const number = share === null ? Number.NaN : Number(share[1]);
+    if (number === 0 || (number > 100 && number <= 1000)) return { ok: true, value: number };
+    return { ok: false, wanted: "a share from 101% to 1000%, such as 125%, or 0" };
+  },
+};
+
+const affinity = group(
+  "Requests that belong together go to the same instance, while it is there and has room.",
+  {
+    header: named("header", "Header whose value is the key."),
+    cookie: named("cookie", "Cookie whose value is the key."),
+    query: named("query", "Query parameter whose value is the key."),
+    sticky: value(
+      toggle({
+        ...own("sticky", "The gateway sets the cookie itself, with a token of the instance that answered."),
+        fallback: false,
+      }),
+    ),
+    balanceFactor: value(balanceFactor),
+  },
+);
+
 const serviceKeys: MapShape["keys"] = {
   app: value(
     text({
@@ -242,6 +289,7 @@ const serviceKeys: MapShape["keys"] = {
   healthPath: sets("healthPath"),
   serverTiming: sets("serverTiming"),
   shed: sets("shed"),
+  affinity,
   limits: {
     shape: limits,
     doc: "Bulkheads: kinds of requests of which only so many may be in flight. The others of a kind wait, and hold nobody else back.",

@@ -122,6 +122,25 @@ services:
     expect(services[1]!.run.limits).toEqual([{ path: "/", methods: [], slots: 9 }]);
   });
 
+  test("has affinity by a key, or by a cookie of the gateway's own", () => {
+    const of = (affinity: string) =>
+      good(`services: { a: { app: main.py, affinity: ${affinity} } }`).services[0]!.run.affinity;
+    expect(of("{ header: X-User-Id }")).toEqual({
+      by: "header",
+      name: "x-user-id",
+      sticky: false,
+      balanceFactor: 1.25,
+    });
+    expect(of("{ query: User, balanceFactor: 150% }")).toEqual({
+      by: "query",
+      name: "User",
+      sticky: false,
+      balanceFactor: 1.5,
+    });
+    expect(of("{ cookie: home, sticky: true }")).toMatchObject({ by: "cookie", name: "home", sticky: true });
+    expect(of("{ cookie: sid, balanceFactor: 0 }")).toMatchObject({ sticky: false, balanceFactor: 0 });
+  });
+
   test("follows anchors, merges and the user's own keys", () => {
     const { services } = good(`
 x-base: &base { concurrency: 7, scale: { max: 3 } }
@@ -226,6 +245,17 @@ describe("what is wrong", () => {
     expect(of("{ path: x, slots: 0 }")).toEqual(["invalid_value", "invalid_value"]);
     expect(of("[ { path: /x, slots: 1 }, { path: /x/, slots: 2 } ]")).toEqual(["conflict"]);
     expect(of("[ { method: [GET, POST], slots: 1 }, { method: POST, slots: 2 } ]")).toEqual(["conflict"]);
+  });
+
+  test("is affinity to two keys, to none, or sticky without a cookie", () => {
+    const of = (affinity: string) =>
+      bad(`services: { a: { app: main.py, affinity: ${affinity} } }`).map(({ code }) => code);
+    expect(of("{ header: a, cookie: b }")).toEqual(["conflict"]);
+    expect(of("{ sticky: true }")).toEqual(["conflict"]);
+    expect(of("{ header: a, sticky: true }")).toEqual(["conflict"]);
+    expect(of("{ cookie: a, sticky: true, balanceFactor: 150 }")).toEqual(["conflict"]);
+    expect(of("{ cookie: 'a b' }")).toContain("invalid_value");
+    expect(of("{ cookie: a, balanceFactor: 100% }")).toEqual(["invalid_value"]);
   });
 
   test("does not show what a variable holds", () => {

@@ -110,8 +110,8 @@ function loadService(
   const loaded = loadParsed(parsed, {}, { ...facts, cwd: folder }, "up");
   if (loaded.kind === "help") return { config: null, problems: [], notices: [] };
   if (loaded.kind === "problems") return { config: null, problems: loaded.problems, notices: loaded.notices };
-  const { name, routes, secrets, limits } = service;
-  const run = Object.freeze({ ...loaded.config, limits });
+  const { name, routes, secrets, limits, affinity } = service;
+  const run = Object.freeze({ ...loaded.config, limits, affinity });
   return { config: { name, run, routes, secrets }, problems: [], notices: loaded.notices };
 }
 

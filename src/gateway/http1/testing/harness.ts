@@ -50,6 +50,7 @@ export function settings(
     },
     trustedProxies: [],
     serverTiming: false,
+    affinity: null,
     window: 65_536,
     service: "test",
     revision: "1",
