@@ -10,6 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { adminErrors } from "../src/admin/errors.ts";
 import { openApi } from "../src/admin/openapi.ts";
+import type { Route } from "../src/admin/route.ts";
+import { routes } from "../src/admin/routes.ts";
 import { adminEvents } from "../src/admin/signals.ts";
 import { autoscalerEvents, autoscalerMetrics } from "../src/autoscaler/signals.ts";
 import type { ErrorRow, ErrorTable } from "../src/base/errors.ts";
@@ -51,6 +53,7 @@ const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
     doctor: doctorTable,
     simulate: simulateTables,
   },
+  "docs/admin.md": { routes: routeTable },
   "docs/errors.md": { command: commandErrors, http: httpErrors, admin: adminErrorTable },
   "docs/metrics.md": { metrics: metricTable, events: eventTable },
 };
@@ -158,6 +161,16 @@ function simulateTables(): string {
       return `### ${group}\n\n${table(["flag", "default", "what it does"], rows)}`;
     })
     .join("\n");
+}
+
+/** Every route of the admin API. */
+function routeTable(): string {
+  const rows = Object.values<Route>(routes).map(({ method, path, summary, query, body }) => {
+    const takes = Object.keys(query ?? {}).map(code);
+    if (body !== undefined) takes.push("a JSON body");
+    return [code(`${method} ${path}`), summary, takes.join(", ")];
+  });
+  return table(["request", "what it does", "takes"], rows);
 }
 
 type NamedRow = readonly [code: string, row: ErrorRow];

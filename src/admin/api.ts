@@ -3,7 +3,7 @@
 import { messageOf } from "../base/errors.ts";
 import { misfits } from "./check.ts";
 import { type AdminErrorCode, adminErrors } from "./errors.ts";
-import { refusal } from "./guard.ts";
+import { type Entry, refusal } from "./guard.ts";
 import { type HandlerTools, makeHandlers } from "./handlers.ts";
 import {
   type Call,
@@ -23,8 +23,6 @@ import type { AdminEvent } from "./signals.ts";
 export const MAX_BODY_BYTES = 64 * 1024;
 
 export interface ApiOptions extends HandlerTools {
-  /** The port listens beyond loopback. */
-  readonly exposed: boolean;
   readonly log: (event: AdminEvent, message: string, fields?: Record<string, string>) => void;
 }
 
@@ -37,16 +35,21 @@ export class Api {
     this.#handlers = makeHandlers(options);
   }
 
-  async answer(request: Request): Promise<Response> {
-    const refused = refusal(request, this.#options.exposed);
-    if (refused !== null) return failure(refused);
-    const { pathname, searchParams } = new URL(request.url);
+  /** @param entry where the request came in */
+  async answer(request: Request, entry: Entry): Promise<Response> {
+    // The Host header is part of it, and may be anything, or empty.
+    const url = URL.parse(request.url, "http://localhost");
+    if (url === null) return failure("admin_host_refused");
+    const { pathname, searchParams } = url;
     const here = (Object.keys(routes) as (keyof Routes)[])
       .map((name) => ({ name, route: routes[name] as Route, params: matchPath(routes[name].path, pathname) }))
       .filter(({ params }) => params !== null);
-    if (here.length === 0) return failure("admin_not_found", `There is no ${pathname}.`);
     const method = request.method === "HEAD" ? "GET" : request.method;
     const found = here.find(({ route }) => route.method === method);
+    // First of all: who may not use the API does not learn what is there.
+    const refused = refusal(request, entry, found?.name ?? "");
+    if (refused !== null) return refusedEntry(refused);
+    if (here.length === 0) return failure("admin_not_found", `There is no ${pathname}.`);
     if (found === undefined) {
       const allow = here.map(({ route }) => route.method).join(", ");
       const refusedMethod = failure("admin_method_not_allowed", `${pathname} takes ${allow}.`);
@@ -139,6 +142,16 @@ function written(answer: unknown): Response {
 function json(status: number, value: unknown): Response {
   const headers = { "content-type": "application/json", "cache-control": "no-store" };
   return new Response(`${JSON.stringify(value)}\n`, { status, headers });
+}
+
+/** Says how to come in, as RFC 6750 has it. */
+function refusedEntry(code: AdminErrorCode): Response {
+  const response = failure(code);
+  if (response.status === 401) {
+    const wrong = code === "admin_token_wrong" ? ', error="invalid_token"' : "";
+    response.headers.set("www-authenticate", `Bearer realm="headrace"${wrong}`);
+  }
+  return response;
 }
 
 /** An error of the API. @param message empty: the sentence of the code's row */

@@ -19,6 +19,17 @@ export const adminErrors = {
     text: "The Host header names no loopback address, so the request may come from a web page (DNS rebinding).",
     hint: "Use 127.0.0.1 or localhost in the URL.",
   },
+  admin_token_missing: {
+    status: 401,
+    whose: "user",
+    text: "This address wants a token: Authorization: Bearer TOKEN.",
+    hint: "The command takes it from $HEADRACE_ADMIN_TOKEN or --admin-token-file.",
+  },
+  admin_token_wrong: {
+    status: 401,
+    whose: "user",
+    text: "The token is not the one that Headrace was started with.",
+  },
   admin_origin_refused: {
     status: 403,
     whose: "user",
@@ -52,7 +63,19 @@ export const adminErrors = {
     exit: Exit.USAGE,
     whose: "user",
     text: "The admin address cannot be listened on.",
-    hint: "Write an address of this machine with --admin-host.",
+    hint: "Write an address of this machine with --admin-host or --admin-listen.",
+  },
+  admin_token_needed: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "Other machines could reach the admin API, and there is no token.",
+    hint: "Give one with $HEADRACE_ADMIN_TOKEN or --admin-token-file, or listen on 127.0.0.1.",
+  },
+  admin_token_unusable: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "The token for the admin API cannot be read, is too short, or holds characters that no header can.",
+    hint: "Make one: openssl rand -hex 32",
   },
   target_unclear: {
     exit: Exit.USAGE,

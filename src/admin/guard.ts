@@ -1,21 +1,39 @@
-/** Keeps web pages that a user happens to look at from talking to the admin port. Pure. */
+/** Keeps out who may not use the admin API. Pure. */
 
 import type { AdminErrorCode } from "./errors.ts";
+import { bringsToken } from "./token.ts";
+
+/** Where a request came in, which says who can have sent it. */
+export type Entry =
+  /** A Unix socket that only its user can open. */
+  | { readonly kind: "socket" }
+  /** Any process of this machine, and web pages that a browser here shows. */
+  | { readonly kind: "loopback" }
+  /** Other machines. */
+  | { readonly kind: "remote"; readonly token: string };
+
+/** What load balancers and orchestrators ask for, who have no token. They tell nothing but whether it is well. */
+const OPEN: ReadonlySet<string> = new Set(["health", "readiness"]);
 
 /**
- * What is wrong with a request's origin, or null.
+ * What is wrong with where a request comes from, or null.
  *
  * - DNS rebinding: a page's own domain is made to point at 127.0.0.1, so the browser sees one origin. Its Host header gives it away.
  * - Cross-site requests: a page may send a simple POST anywhere. Its Origin header gives it away.
+ * - Other machines need the token. No page has it.
  *
- * @param exposed the port listens beyond loopback, because somebody asked for it: any Host may then be right
+ * @param route the name of the route that is asked for; empty when there is none such
  */
-export function refusal(request: Request, exposed: boolean): AdminErrorCode | null {
+export function refusal(request: Request, entry: Entry, route: string): AdminErrorCode | null {
+  if (entry.kind === "socket") return null;
   const host = request.headers.get("host") ?? "";
-  if (!exposed && !isLoopback(hostName(host))) return "admin_host_refused";
+  if (entry.kind === "loopback" && !isLoopback(hostName(host))) return "admin_host_refused";
   const origin = request.headers.get("origin");
   if (origin !== null && origin.replace(/^https?:\/\//, "") !== host) return "admin_origin_refused";
-  return null;
+  if (entry.kind === "loopback" || OPEN.has(route)) return null;
+  const authorization = request.headers.get("authorization");
+  if (authorization === null) return "admin_token_missing";
+  return bringsToken(authorization, entry.token) ? null : "admin_token_wrong";
 }
 
 /** `[::1]:80` to `::1`, `localhost:80` to `localhost`. */

@@ -24,8 +24,20 @@ export function openApi(): JsonSchema {
         "What the headrace command does to what runs. On loopback by default, and on a Unix socket that only its user can open.",
     },
     servers: [{ url: "http://127.0.0.1:8081" }],
+    // Either: loopback and the Unix socket want nothing, other addresses want the token.
+    security: [{}, { token: [] }],
     paths,
-    components: { schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))) },
+    components: {
+      securitySchemes: {
+        token: {
+          type: "http",
+          scheme: "bearer",
+          description:
+            "The token of $HEADRACE_ADMIN_TOKEN or --admin-token-file, on addresses beyond loopback.",
+        },
+      },
+      schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
+    },
   };
 }
 

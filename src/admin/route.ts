@@ -98,7 +98,13 @@ export type Handlers<T extends Readonly<Record<string, Route>>> = { readonly [K 
 
 /** What a route may answer with beside what it declares. */
 export function commonErrors({ path }: Route): readonly AdminErrorCode[] {
-  const all = ["admin_host_refused", "admin_origin_refused", "admin_internal"] as const;
+  const all = [
+    "admin_token_missing",
+    "admin_token_wrong",
+    "admin_host_refused",
+    "admin_origin_refused",
+    "admin_internal",
+  ] as const;
   return isProbe(path) ? all : ["admin_request_invalid", ...all];
 }
 

@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { HeadraceError } from "../base/errors.ts";
 import { ReleaseStack } from "../base/release.ts";
 import type { StatusReport } from "../model/instance.ts";
@@ -8,6 +11,7 @@ import { adminErrors } from "./errors.ts";
 import { EventFeed, FEED } from "./feed.ts";
 import type { ActionOutcome, AdminPorts, Readiness } from "./ports.ts";
 import { type AdminOptions, type AdminServer, startAdmin } from "./server.ts";
+import { readToken } from "./token.ts";
 
 const report: StatusReport = {
   version: "0.1.0",
@@ -28,6 +32,18 @@ const report: StatusReport = {
   gateways: [],
   instances: [],
 };
+
+const TOKEN = "0123456789abcdef-and-more";
+const folder = mkdtempSync(join(tmpdir(), "headrace-admin-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** One that is free now. */
+async function freePort(): Promise<number> {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
+  const port = server.port!;
+  await server.stop(true);
+  return port;
+}
 
 let release: ReleaseStack;
 let logged: LogRecord[];
@@ -71,6 +87,9 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     host: "127.0.0.1",
     port: 0,
     portGiven: false,
+    listen: [],
+    socket: "",
+    token: "",
     ports,
     feed: new EventFeed({ ...FEED, run: "r" }),
     log: (record) => logged.push(record),
@@ -214,7 +233,15 @@ describe("what is refused", () => {
   test("names that are not this machine's own (DNS rebinding)", async () => {
     const server = serve();
     const port = new URL(server.url).port;
-    for (const host of ["evil.example", `evil.example:${port}`, "127.0.0.1.evil.example", "10.0.0.1", ""]) {
+    for (const host of [
+      "evil.example",
+      `evil.example:${port}`,
+      "127.0.0.1.evil.example",
+      "10.0.0.1",
+      "",
+      "a b",
+      "[::1",
+    ]) {
       const { status, body } = await ask(server, "/v1/status", { headers: { host } });
       expect([host, status, codeOf(body)]).toEqual([host, 403, "admin_host_refused"]);
     }
@@ -273,15 +300,138 @@ describe("the port", () => {
   });
 
   test("cannot be had on an address of another machine", () => {
-    const error = thrownBy(() => serve({}, { host: "192.0.2.1" }));
+    const error = thrownBy(() => serve({}, { host: "192.0.2.1", token: TOKEN }));
     expect([error.code, error.exit]).toEqual(["admin_address_invalid", 2]);
   });
 
   test("that others can reach is warned of, and takes any name", async () => {
-    const server = serve({}, { host: "0.0.0.0" });
+    const server = serve({}, { host: "0.0.0.0", token: TOKEN });
     expect(logged.map(({ event }) => event)).toContain("admin.exposed");
     const url = `http://127.0.0.1:${portOf(server)}/healthz`;
     expect((await fetch(url, { headers: { host: "headrace.internal" } })).status).toBe(200);
+  });
+});
+
+describe("the token", () => {
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+  const open = () => serve({}, { listen: ["0.0.0.0:0"], token: TOKEN });
+  const further = (server: AdminServer, path: string) =>
+    `http://127.0.0.1:${new URL(server.urls[0]!).port}${path}`;
+
+  test("is wanted on addresses beyond loopback, and there alone", async () => {
+    const server = open();
+    const url = further(server, "/v1/status");
+    expect((await fetch(url, { headers: bearer(TOKEN) })).status).toBe(200);
+    expect((await fetch(url, { headers: { authorization: `bearer  ${TOKEN} ` } })).status).toBe(200);
+    expect((await ask(server, "/v1/status")).status).toBe(200);
+    const missing = await fetch(url);
+    expect([missing.status, missing.headers.get("www-authenticate"), codeOf(await missing.text())]).toEqual([
+      401,
+      'Bearer realm="headrace"',
+      "admin_token_missing",
+    ]);
+    for (const authorization of [
+      "",
+      "Bearer",
+      `Bearer ${TOKEN}x`,
+      `Bearer ${TOKEN.slice(1)}`,
+      `Basic ${TOKEN}`,
+      TOKEN,
+    ]) {
+      const wrong = await fetch(url, { headers: { authorization } });
+      expect([authorization, wrong.status]).toEqual([authorization, 401]);
+      if (authorization === "") continue;
+      expect(wrong.headers.get("www-authenticate")).toBe('Bearer realm="headrace", error="invalid_token"');
+    }
+    expect(called).toEqual([]);
+  });
+
+  test("is not wanted of probes, and tells nobody without it what there is", async () => {
+    const server = open();
+    for (const [path, status] of [
+      ["/healthz", 200],
+      ["/readyz", 200],
+      ["/metrics", 401],
+      ["/v1/events", 401],
+      ["/v1/nothing", 401],
+    ] as const)
+      expect([path, (await fetch(further(server, path))).status]).toEqual([path, status]);
+    expect((await fetch(further(server, "/v1/nothing"), { headers: bearer(TOKEN) })).status).toBe(404);
+    expect((await fetch(further(server, "/v1/reload"), { headers: bearer(TOKEN) })).status).toBe(405);
+  });
+
+  test("has to be there before anything is opened", async () => {
+    for (const more of [
+      { host: "0.0.0.0" },
+      { listen: ["[::]:0"] },
+      { listen: ["127.0.0.1:0", "10.0.0.1:0"] },
+    ]) {
+      const error = thrownBy(() => serve({}, more));
+      expect([error.code, error.exit]).toEqual(["admin_token_needed", 2]);
+    }
+    expect(logged).toEqual([]);
+    serve({}, { listen: ["127.0.0.1:0", "[::1]:0"] });
+    expect(logged.map(({ event }) => event)).toEqual(["admin.ready", "admin.ready", "admin.ready"]);
+  });
+
+  test("an address that is taken leaves none open", async () => {
+    const taken = new URL(serve().url).port;
+    const port = await freePort();
+    const error = thrownBy(() => serve({}, { port, portGiven: true, listen: [`127.0.0.1:${taken}`] }));
+    expect([error.code, error.message]).toEqual([
+      "admin_port_taken",
+      `The admin port 127.0.0.1:${taken} is taken.`,
+    ]);
+    expect(new URL(serve({}, { port, portGiven: true }).url).port).toBe(String(port));
+  });
+
+  test("comes from a file, else from the environment, and is long enough", () => {
+    const file = join(folder, "token");
+    writeFileSync(file, `${TOKEN}\n`);
+    const variable = { HEADRACE_ADMIN_TOKEN: "another-token-of-someone" };
+    expect(readToken(file, variable)).toBe(TOKEN);
+    expect(readToken("", variable)).toBe("another-token-of-someone");
+    expect(readToken("", {})).toBe("");
+    for (const [bad, why] of [
+      ["short", "has 5 characters, 16 are the least"],
+      ["", "has 0 characters"],
+      ["sixteen characters and spaces", "holds spaces"],
+    ]) {
+      const error = thrownBy(() => readToken("", { HEADRACE_ADMIN_TOKEN: bad }));
+      expect([error.code, error.message]).toEqual(["admin_token_unusable", expect.stringContaining(why!)]);
+    }
+    const gone = thrownBy(() => readToken(join(folder, "gone"), {}));
+    expect(gone.message).toContain("cannot be read (ENOENT)");
+  });
+});
+
+describe("the Unix socket", () => {
+  const over = (socket: string, path: string, init: RequestInit = {}) =>
+    fetch(`http://localhost${path}`, { ...init, unix: socket });
+
+  test("takes all, whatever the Host says, and is its user's alone", async () => {
+    const path = join(folder, "admin.sock");
+    const server = serve({}, { socket: path, host: "0.0.0.0", token: TOKEN });
+    expect(server.socket).toBe(path);
+    expect((await over(path, "/v1/status", { headers: { host: "anything" } })).status).toBe(200);
+    expect((await over(path, "/v1/reload", { method: "POST" })).status).toBe(200);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await server.stop();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("takes the place of one that was left behind", async () => {
+    const path = join(folder, "left.sock");
+    writeFileSync(path, "");
+    serve({}, { socket: path });
+    expect((await over(path, "/healthz")).status).toBe(200);
+  });
+
+  test("that cannot be had is warned of; the port is there all the same", async () => {
+    const server = serve({}, { socket: join(folder, "x".repeat(120)) });
+    expect(server.socket).toBe("");
+    expect(logged.map(({ event }) => event)).toContain("admin.no_socket");
+    expect((await ask(server, "/healthz")).status).toBe(200);
   });
 });
 

@@ -8,6 +8,7 @@ export const adminEvents = {
     level: "warn",
     text: "The admin port listens on an address that other machines may reach.",
   },
+  "admin.no_socket": { level: "warn", text: "The Unix socket of the admin API could not be made." },
   "admin.events_lost": {
     level: "warn",
     text: "In the stream of events only: some between the last one that the reader saw and the next are no longer held.",

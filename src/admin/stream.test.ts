@@ -24,6 +24,9 @@ function serve(heartbeatMs = 60_000): AdminServer {
     host: "127.0.0.1",
     port: 0,
     portGiven: false,
+    listen: [],
+    socket: "",
+    token: "",
     // The stream asks the platform for nothing.
     ports: {} as AdminPorts,
     feed,

@@ -65,14 +65,18 @@ export function findPlace(target: Target, io: Io): Place {
   return { ...placeOf(state), token, state };
 }
 
+const LOCAL = "http://localhost";
+
 /** Of a Headrace on this machine. */
 export function placeOf(state: RunState): Pick<Place, "url" | "socket" | "title"> {
-  return { url: state.adminUrl, socket: "", title: state.service };
+  const socket = state.adminSocket ?? "";
+  // What the Host header says means nothing on a socket, but it has to be one.
+  return { url: socket === "" ? state.adminUrl : LOCAL, socket, title: state.service };
 }
 
 function parsePlace(given: string): Pick<Place, "url" | "socket" | "title"> {
   const socket = /^unix:(?:\/\/)?(\/.+)$/.exec(given)?.[1];
-  if (socket !== undefined) return { url: "http://localhost", socket, title: given };
+  if (socket !== undefined) return { url: LOCAL, socket, title: given };
   const url = given.includes("://") ? given : `http://${given}`;
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw refused(`--admin ${given} is no address. Write http://HOST:PORT or unix:/PATH.`);

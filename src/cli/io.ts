@@ -25,6 +25,9 @@ const RETRY_MS = 2;
 /** The surroundings of this process. */
 export function processIo(): Io {
   const gone = new AbortController();
+  const env = { ...process.env };
+  // Processes that are started inherit the rest. Apps have no business with it.
+  delete process.env["HEADRACE_ADMIN_TOKEN"];
   return {
     out: (text) => {
       if (!writeAll(1, text)) gone.abort();
@@ -33,7 +36,7 @@ export function processIo(): Io {
       writeAll(2, text);
     },
     gone: gone.signal,
-    env: process.env,
+    env,
     cwd: process.cwd(),
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,

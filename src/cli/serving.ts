@@ -1,8 +1,13 @@
 /** What `run` and `up` have in common around what they serve. */
 
 import { EventFeed, FEED } from "../admin/feed.ts";
+import type { AdminPorts } from "../admin/ports.ts";
+import { type AdminServer, startAdmin } from "../admin/server.ts";
+import { readToken } from "../admin/token.ts";
 import type { Undo } from "../base/release.ts";
-import { removeRunState, startTicks, writeRunState } from "../config/rundir.ts";
+import type { Environment } from "../config/parse.ts";
+import type { RunConfig } from "../config/run-config.ts";
+import { removeRunState, socketPath, startTicks, writeRunState } from "../config/rundir.ts";
 import type { LogRecord } from "../model/log.ts";
 import type { RunLogs } from "../platform/run-logs.ts";
 import type { Signals } from "./signals.ts";
@@ -23,6 +28,31 @@ export function fed(logs: RunLogs, feed: EventFeed, about: LogRecord["fields"] =
   };
 }
 
+/** Opens the admin API as the flags have it. Null when it is off. @throws HeadraceError when it cannot be had */
+export function openAdmin(
+  config: RunConfig,
+  about: {
+    readonly ports: AdminPorts;
+    readonly feed: EventFeed;
+    readonly logs: RunLogs;
+    readonly runDir: string;
+  },
+  env: Environment,
+): AdminServer | null {
+  if (!config.admin) return null;
+  return startAdmin({
+    host: config.adminHost,
+    port: config.adminPort,
+    portGiven: config.adminPortGiven,
+    listen: config.adminListen,
+    socket: socketPath(about.runDir, process.pid),
+    token: readToken(config.adminTokenFile, env),
+    ports: about.ports,
+    feed: about.feed,
+    log: about.logs.log,
+  });
+}
+
 /** A start that was given up is no failure. */
 export function exitCodeOf(error: unknown, signals: Signals): number {
   if (signals.cancel.aborted) return signals.cancel.reason as number;
@@ -40,7 +70,7 @@ export function withoutTraceback(record: LogRecord): LogRecord {
 export function noteRun(
   runDir: string,
   config: { readonly service: string; readonly app: string },
-  urls: { readonly url: string; readonly adminUrl: string },
+  urls: { readonly url: string; readonly admin: AdminServer | null },
 ): Undo {
   const { pid } = process;
   const { service, app } = config;
@@ -49,7 +79,9 @@ export function noteRun(
     startTicks: startTicks(pid) ?? 0,
     service,
     app,
-    ...urls,
+    url: urls.url,
+    adminUrl: urls.admin?.url ?? "",
+    adminSocket: urls.admin?.socket ?? "",
     startedAt: Date.now(),
   });
   return () => removeRunState(runDir, pid);

@@ -33,3 +33,10 @@ export function checkUrlPath(entry: string): string | null {
     ? null
     : "a path that begins with /, such as /healthz";
 }
+
+/** `HOST:PORT`, with brackets around an IPv6 address. */
+export function checkHostPort(entry: string): string | null {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(entry) ?? [];
+  const host = bracketed === undefined ? plain !== undefined : isIP(bracketed) === 6;
+  return host && Number(port) <= 65_535 ? null : "an address and a port, such as 0.0.0.0:9000 or [::]:9000";
+}

@@ -1,6 +1,6 @@
 /** The options of `headrace run`, one row each. docs/cli.md and the help are made from these rows. */
 
-import { checkEnvEntry, checkPriority, checkProxy, checkUrlPath } from "./checks.ts";
+import { checkEnvEntry, checkHostPort, checkPriority, checkProxy, checkUrlPath } from "./checks.ts";
 import { instanceOptions } from "./instance-options.ts";
 import {
   choice,
@@ -337,7 +337,7 @@ const adminOptions = {
     group: "Admin",
     placeholder: "ADDRESS",
     fallback: "127.0.0.1",
-    doc: "Address of the admin port. Whoever reaches it may restart instances: keep it private.",
+    doc: "Address of the admin port. Any but loopback wants a token of whoever asks.",
   }),
   adminPort: integer({
     flag: "admin-port",
@@ -346,6 +346,19 @@ const adminOptions = {
     max: 65_535,
     fallback: 8081,
     doc: "Admin port. When it is taken and was not asked for, a free one is used. 0: a free one.",
+  }),
+  adminListen: list({
+    flag: "admin-listen",
+    group: "Admin",
+    placeholder: "HOST:PORT",
+    check: checkHostPort,
+    doc: "Serves the admin API on this address too, for other machines. May be repeated. Any but loopback wants a token of whoever asks.",
+  }),
+  adminTokenFile: text({
+    flag: "admin-token-file",
+    group: "Admin",
+    placeholder: "PATH",
+    doc: "A file with the token for admin addresses beyond loopback, at least 16 characters. $HEADRACE_ADMIN_TOKEN holds the token itself.",
   }),
 } as const;
 

@@ -196,12 +196,15 @@ function looksLikeApp(word: string): boolean {
   return word.includes(":") || word.includes(".py");
 }
 
+/** Read, though no option has them: what must not stand on a command line, and what other commands are told by. */
+const OTHERS: ReadonlySet<string> = new Set(["HEADRACE_ADMIN_TOKEN", "HEADRACE_ADMIN_URL"]);
+
 /** HEADRACE_ variables that mean nothing but look like one that does. Others are left alone: they may be another program's. */
 function unknownVariables(table: OptionTable, env: Environment): Problem[] {
   const known = Object.values(table).map((option) => ownVariable(option.flag));
   const notices: Problem[] = [];
   for (const variable of Object.keys(env)) {
-    if (!variable.startsWith("HEADRACE_") || known.includes(variable)) continue;
+    if (!variable.startsWith("HEADRACE_") || known.includes(variable) || OTHERS.has(variable)) continue;
     const near = nearestWord(
       variable.slice(9).toLowerCase(),
       known.map((name) => name.slice(9).toLowerCase()),

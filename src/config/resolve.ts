@@ -202,6 +202,8 @@ function seeingPart(parsed: ParsedRun, facts: Facts) {
     adminHost: values.adminHost.replace(/^\[(.*)\]$/, "$1"),
     adminPort: values.adminPort,
     adminPortGiven: origins.adminPort !== "",
+    adminListen: values.adminListen,
+    adminTokenFile: values.adminTokenFile === "" ? "" : absolute(values.adminTokenFile, facts.cwd),
   } as const;
 }
 

@@ -115,6 +115,10 @@ export interface RunConfig {
   readonly adminPort: number;
   /** The port was asked for: when it is taken, that is an error. */
   readonly adminPortGiven: boolean;
+  /** `HOST:PORT` each, beside the admin port. */
+  readonly adminListen: readonly string[];
+  /** Absolute; empty for none. */
+  readonly adminTokenFile: string;
 
   readonly reload: boolean;
   /** Absolute. */

@@ -27,6 +27,8 @@ export interface RunState {
   readonly url: string;
   /** Empty when the admin port is off. */
   readonly adminUrl: string;
+  /** Path of the Unix socket of its admin API; empty or left out where there is none. */
+  readonly adminSocket?: string;
   /** Unix milliseconds. */
   readonly startedAt: number;
 }
@@ -80,7 +82,9 @@ export function listRunStates(dir: string): readonly RunState[] {
     if (!/^\d+\.json$/.test(name)) continue;
     const state = readState(`${dir}/${name}`);
     if (state !== null && runs(state)) states.push(state);
-    else rmSync(`${dir}/${name}`, { force: true });
+    else
+      for (const path of [`${dir}/${name}`, socketPath(dir, parseInt(name, 10))])
+        rmSync(path, { force: true });
   }
   return states.sort((a, b) => a.startedAt - b.startedAt);
 }
@@ -135,6 +139,11 @@ function isRunState(value: unknown): value is RunState {
   return Object.entries({ ...kinds, ...more }).every(
     ([key, kind]) => typeof (value as Readonly<Record<string, unknown>>)[key] === kind,
   );
+}
+
+/** Where the Unix socket of its admin API is, in the same folder. */
+export function socketPath(dir: string, pid: number): string {
+  return `${dir}/${pid}.sock`;
 }
 
 function statePath(dir: string, pid: number): string {

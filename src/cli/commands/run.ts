@@ -1,5 +1,4 @@
 import type { EventFeed } from "../../admin/feed.ts";
-import { startAdmin } from "../../admin/server.ts";
 import { Exit, messageOf } from "../../base/errors.ts";
 import { ReleaseStack } from "../../base/release.ts";
 import type { ConfigErrorCode } from "../../config/errors.ts";
@@ -15,7 +14,7 @@ import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { runHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { exitCodeOf, fed, newFeed, noteRun, withoutTraceback } from "../serving.ts";
+import { exitCodeOf, fed, newFeed, noteRun, openAdmin, withoutTraceback } from "../serving.ts";
 import { listenToSignals } from "../signals.ts";
 import { startedRecord, startedText } from "../started.ts";
 import { tellError, tellProblems } from "../tell.ts";
@@ -64,7 +63,9 @@ async function serve(config: RunConfig, io: Io, telling: Telling): Promise<numbe
   release.push(() => signals.close());
   try {
     const runDir = ensureRunDir(io.env);
-    const adminUrl = config.admin ? openAdmin(config, telling, release, () => running) : "";
+    const ports = adminPorts(config.service, () => running);
+    const admin = openAdmin(config, { ports, ...telling, runDir }, io.env);
+    release.push(() => admin?.stop());
     // Loaded here, so that help and wrong flags are answered without it.
     const { start } = await import("../../platform/start.ts");
     const starting = start(config, {
@@ -80,30 +81,12 @@ async function serve(config: RunConfig, io: Io, telling: Telling): Promise<numbe
     if (typeof started === "number") return started;
     running = started;
     signals.serve(running);
-    release.push(noteRun(runDir, config, { url: running.url, adminUrl }));
-    await announce(config, running, adminUrl, logs);
+    release.push(noteRun(runDir, config, { url: running.url, admin }));
+    await announce(config, running, admin?.url ?? "", logs);
     return await running.done;
   } finally {
     await release.release().catch((error: unknown) => tellError(io, error));
   }
-}
-
-function openAdmin(
-  config: RunConfig,
-  { logs, feed }: Telling,
-  release: ReleaseStack,
-  running: () => Running | null,
-): string {
-  const server = startAdmin({
-    host: config.adminHost,
-    port: config.adminPort,
-    portGiven: config.adminPortGiven,
-    ports: adminPorts(config.service, running),
-    feed,
-    log: logs.log,
-  });
-  release.push(() => server.stop());
-  return server.url;
 }
 
 async function announce(config: RunConfig, running: Running, adminUrl: string, logs: RunLogs): Promise<void> {

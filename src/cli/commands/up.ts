@@ -1,5 +1,5 @@
 import type { EventFeed } from "../../admin/feed.ts";
-import { startAdmin } from "../../admin/server.ts";
+import type { AdminServer } from "../../admin/server.ts";
 import { Exit, HeadraceError } from "../../base/errors.ts";
 import { ReleaseStack, type Undo } from "../../base/release.ts";
 import type { ApplicationConfig } from "../../config/file/config.ts";
@@ -15,7 +15,7 @@ import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { commandHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { exitCodeOf, fed, newFeed, noteRun, withoutTraceback } from "../serving.ts";
+import { exitCodeOf, fed, newFeed, noteRun, openAdmin, withoutTraceback } from "../serving.ts";
 import { listenToSignals } from "../signals.ts";
 import { applicationRecord, applicationText } from "../started.ts";
 import { problemLine, tellError, tellProblems } from "../tell.ts";
@@ -91,7 +91,7 @@ class Up {
     release.push(() => signals.close());
     try {
       const runDir = ensureRunDir(io.env);
-      const adminUrl = this.#openAdmin();
+      const admin = this.#openAdmin(runDir);
       const { startApplication } = await import("../../platform/application.ts");
       const starting = startApplication(this.#application, {
         log: (record) => logs.log(this.#running === null ? withoutTraceback(record) : record),
@@ -107,31 +107,24 @@ class Up {
       this.#running = started;
       signals.serve({ stop: (...how) => started.stop(...how), reload: () => this.#apply() });
       const { name, file } = this.#application;
-      release.push(noteRun(runDir, { service: name, app: file }, { url: started.url, adminUrl }));
+      release.push(noteRun(runDir, { service: name, app: file }, { url: started.url, admin }));
       if (watch) release.push(await this.#watch());
-      await this.#announce(adminUrl);
+      await this.#announce(admin?.url ?? "");
       return await started.done;
     } finally {
       await release.release().catch((error: unknown) => tellError(io, error));
     }
   }
 
-  #openAdmin(): string {
-    const { admin, adminHost, adminPort, adminPortGiven } = this.#application.services[0]!.run;
-    if (!admin) return "";
-    const server = startAdmin({
-      host: adminHost,
-      port: adminPort,
-      portGiven: adminPortGiven,
-      ports: applicationPorts(
-        () => this.#running,
-        () => this.#apply(),
-      ),
-      feed: this.#around.feed,
-      log: this.#around.logs.log,
-    });
-    this.#release.push(() => server.stop());
-    return server.url;
+  #openAdmin(runDir: string): AdminServer | null {
+    const ports = applicationPorts(
+      () => this.#running,
+      () => this.#apply(),
+    );
+    const { env } = this.#around;
+    const admin = openAdmin(this.#application.services[0]!.run, { ports, ...this.#around, runDir }, env);
+    this.#release.push(() => admin?.stop());
+    return admin;
   }
 
   /**

@@ -388,6 +388,8 @@ export const application: MapShape = {
       enabled: sets("admin"),
       host: sets("adminHost"),
       port: sets("adminPort"),
+      listen: sets("adminListen"),
+      tokenFile: sets("adminTokenFile"),
     }),
     redirects: { shape: redirects, doc: "Requests that are answered with a redirect, before any service." },
     services: { shape: services, doc: "The services by name.", required: true },
