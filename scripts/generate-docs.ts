@@ -18,9 +18,11 @@ import type { ErrorRow, ErrorTable } from "../src/base/errors.ts";
 import type { EventTable } from "../src/base/signals.ts";
 import { targetOptions } from "../src/cli/admin-client.ts";
 import { checkOptions } from "../src/cli/commands/check-options.ts";
+import { deployOptions } from "../src/cli/commands/deploy.ts";
 import { doctorOptions } from "../src/cli/commands/doctor-options.ts";
 import { eventsOptions } from "../src/cli/commands/events.ts";
 import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
+import { trafficOptions } from "../src/cli/commands/traffic.ts";
 import { upOptions } from "../src/cli/commands/up-options.ts";
 import { cliEvents } from "../src/cli/events.ts";
 import { flagForm, variables } from "../src/cli/help.ts";
@@ -49,6 +51,8 @@ const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
     check: () => flagTable(checkOptions),
     up: () => flagTable(upOptions),
     events: () => flagTable(eventsOptions, targetOptions),
+    deploy: () => flagTable(deployOptions, targetOptions),
+    traffic: () => flagTable(trafficOptions, targetOptions),
     target: () => flagTable(targetOptions),
     doctor: doctorTable,
     simulate: simulateTables,

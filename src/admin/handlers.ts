@@ -3,7 +3,7 @@
 import { metricContentTypes, metricFormat, writeMetrics } from "../telemetry/prometheus.ts";
 import type { AdminErrorCode } from "./errors.ts";
 import { type EventFeed, type Held, lostText } from "./feed.ts";
-import type { ActionOutcome, AdminPorts } from "./ports.ts";
+import type { ActionOutcome, AdminPorts, Outcome } from "./ports.ts";
 import { Failure, type Handlers, Refusal } from "./route.ts";
 import type { Routes } from "./routes.ts";
 import type { AdminEvent } from "./signals.ts";
@@ -40,7 +40,11 @@ export function makeHandlers(tools: HandlerTools): Handlers<Routes> {
       const decisions = ports.decisionsOf(params.service);
       return decisions === undefined ? new Refusal("admin_service_unknown") : (decisions ?? starting);
     },
-    deploy: async ({ params }) => acted(await ports.deploy(params.service), "admin_service_unknown"),
+    deploy: async ({ params, query }) => known(await ports.deploy(params.service, query)),
+    revisions: async ({ params }) => known(await ports.revisions(params.service)),
+    traffic: async ({ params }) => known(await ports.traffic(params.service)),
+    setTraffic: async ({ params, body }) => known(await ports.setTraffic(params.service, body)),
+    rollback: async ({ params }) => known(await ports.rollback(params.service)),
     decisions: () => ports.decisions() ?? starting,
     events: ({ query, request }) => eventStream(tools, query, request.headers.get("last-event-id")),
     reload: async () => acted(await ports.reload(), "admin_starting"),
@@ -85,6 +89,19 @@ function acted<U extends AdminErrorCode>(outcome: ActionOutcome, unknown: U) {
       return new Failure(outcome.code, outcome.message);
     default:
       return new Refusal(unknown);
+  }
+}
+
+function known<T>(outcome: Outcome<T>) {
+  switch (outcome.kind) {
+    case "done":
+      return outcome.value;
+    case "starting":
+      return new Refusal("admin_starting" as const);
+    case "failed":
+      return new Failure(outcome.code, outcome.message);
+    case "unknown-service":
+      return new Refusal("admin_service_unknown" as const);
   }
 }
 

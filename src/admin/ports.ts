@@ -2,6 +2,13 @@
 
 import type { StatusReport } from "../model/instance.ts";
 import type { MetricFamily } from "../model/metric.ts";
+import type {
+  DeployReport,
+  DeployWish,
+  RevisionReport,
+  TrafficReport,
+  TrafficWish,
+} from "../model/revision.ts";
 import type { DecisionReport } from "../model/scaling.ts";
 
 /** Whether requests can be served, and what is missing when they cannot. */
@@ -22,6 +29,11 @@ export type ActionOutcome =
   /** It was tried and did not work; what ran before still runs. */
   | { readonly kind: "failed"; readonly code: string; readonly message: string };
 
+/** What came of a question about one service, or of an action that has an answer. */
+export type Outcome<T> =
+  | { readonly kind: "done"; readonly value: T }
+  | Exclude<ActionOutcome, { readonly kind: "done" | "unknown-instance" }>;
+
 export interface AdminPorts {
   readiness(): Readiness;
   /** Of the one service of `headrace run`, of the first one of `headrace up`; null while the start is under way. */
@@ -33,8 +45,13 @@ export interface AdminPorts {
   decisions(): readonly DecisionReport[] | null;
   /** The same of one service; undefined when there is none of this name. */
   decisionsOf(service: string): readonly DecisionReport[] | null | undefined;
-  /** Starts a new revision of a service and retires the old one. Resolves when it serves, or could not. */
-  deploy(service: string): Promise<ActionOutcome>;
+  /** Starts a new revision of a service. Resolves when it serves, or could not. */
+  deploy(service: string, wish: DeployWish): Promise<Outcome<DeployReport>>;
+  revisions(service: string): Promise<Outcome<readonly RevisionReport[]>>;
+  traffic(service: string): Promise<Outcome<TrafficReport>>;
+  /** Resolves when requests go by it, or nothing has changed. */
+  setTraffic(service: string, wish: TrafficWish): Promise<Outcome<TrafficReport>>;
+  rollback(service: string): Promise<Outcome<TrafficReport>>;
   /** Builds new instances, swaps, retires the old ones. Resolves when the new ones serve, or could not. */
   reload(): Promise<ActionOutcome>;
   /** Writes the stacks of all threads of an instance to its log. */

@@ -5,7 +5,7 @@
 
 import { events, type Route, raw } from "./route.ts";
 import { array, boolean, integer, string } from "./schema.ts";
-import { decision, done, event, status } from "./schemas.ts";
+import { decision, deployed, done, event, revision, status, traffic, trafficWish } from "./schemas.ts";
 
 const SERVICE = { service: "Name of the service." } as const;
 const INSTANCE = { instance: "Id of the instance, as in the status." } as const;
@@ -60,9 +60,49 @@ export const routes = {
     method: "POST",
     path: "/v1/services/{service}/deploy",
     summary: "Starts a new revision of a service, with its code as it is now",
-    doc: "Answers once the new revision serves; the old one then finishes what it has.",
+    doc: "Answers once the new revision serves; what loses its requests then finishes those it has. headrace run loads its only revision anew.",
     params: SERVICE,
-    answer: done,
+    query: { noTraffic: boolean("The new revision shows that it starts, and gets no requests yet.") },
+    answer: deployed,
+    errors: ["admin_service_unknown", "admin_starting"],
+    fails: true,
+  },
+  revisions: {
+    method: "GET",
+    path: "/v1/services/{service}/revisions",
+    summary: "The revisions of a service that are kept, newest first",
+    params: SERVICE,
+    answer: array(revision),
+    errors: ["admin_service_unknown", "admin_starting"],
+    fails: true,
+  },
+  traffic: {
+    method: "GET",
+    path: "/v1/services/{service}/traffic",
+    summary: "Where the requests of a service go",
+    params: SERVICE,
+    answer: traffic,
+    errors: ["admin_service_unknown", "admin_starting"],
+    fails: true,
+  },
+  setTraffic: {
+    method: "PUT",
+    path: "/v1/services/{service}/traffic",
+    summary: "Other shares or tags for the revisions of a service",
+    doc: "Answers once requests go by it: revisions that had no instances are started first. The shares are given whole, tags one by one.",
+    params: SERVICE,
+    body: trafficWish,
+    answer: traffic,
+    errors: ["admin_service_unknown", "admin_starting"],
+    fails: true,
+  },
+  rollback: {
+    method: "POST",
+    path: "/v1/services/{service}/rollback",
+    summary: "The shares as they were before they changed last",
+    doc: "A second time brings back what the first one took away. Tags stay.",
+    params: SERVICE,
+    answer: traffic,
     errors: ["admin_service_unknown", "admin_starting"],
     fails: true,
   },

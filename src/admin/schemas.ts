@@ -1,7 +1,21 @@
 /** What the admin API answers, as schemas of the types of src/model. */
 
 import type { EventReport } from "../model/event.ts";
-import type { GatewayReport, InstanceReport, LimitReport, StatusReport } from "../model/instance.ts";
+import type {
+  GatewayReport,
+  InstanceReport,
+  LimitReport,
+  RevisionShare,
+  StatusReport,
+} from "../model/instance.ts";
+import type {
+  DeployReport,
+  RevisionReport,
+  TagReport,
+  TargetReport,
+  TrafficReport,
+  TrafficWish,
+} from "../model/revision.ts";
 import type { DecisionReport, ScalingReport } from "../model/scaling.ts";
 import {
   array,
@@ -65,11 +79,21 @@ const scaling: Schema<ScalingReport> = object("Scaling", {
   panicking: boolean("Whether the short window is followed and nothing shrinks."),
 });
 
+const percent = (doc: string) => integer(doc, { minimum: 0, maximum: 100 });
+const revisionName = (doc: string) => string(doc, { pattern: "^rev-[1-9][0-9]{0,8}$" });
+
+const share: Schema<RevisionShare> = object("Share", {
+  revision: revisionName("The revision."),
+  weight: percent("Its share of the requests, percent; 0 for one that only a tag leads to."),
+  tags: array(string(), "Its tags."),
+  instances: count("Instances that take requests."),
+});
+
 /** One service, as it is. */
 export const status: Schema<StatusReport> = object("Service", {
   version: string("Of Headrace."),
   service: string("Its name."),
-  revision: string("The revision that serves."),
+  revision: string("The revision with the largest share of the requests; the newest of several."),
   app: string("What is served, as it was written."),
   interface: string("asgi, wsgi or function; empty while no instance has said."),
   url: string("Where it answers."),
@@ -89,8 +113,9 @@ export const status: Schema<StatusReport> = object("Service", {
   limits: array(limit, "What an instance may use; empty when there are no limits."),
   scaling: nullable(scaling, "Null where the number of instances is fixed."),
   line: object("", { waiting: count("Requests that wait."), depth: count("How many may.") }),
+  revisions: array(share, "Those that run, newest first."),
   gateways: array(gateway),
-  instances: array(instance),
+  instances: array(instance, "Of all revisions."),
 });
 
 /** One decision of the autoscaler. */
@@ -129,6 +154,49 @@ export const event: Schema<EventReport> = object("Event", {
     scalar(),
     "What else is known, as in the log: service.name and service.version (the revision) where it is of a service, instance, pid and so on.",
   ),
+});
+
+const target: Schema<TargetReport> = object("Target", {
+  revision: revisionName("The revision."),
+  weight: percent("Its share of the requests, whole percent."),
+});
+
+const tag: Schema<TagReport> = object("Tag", {
+  tag: string("Before any host of the service, with three dashes: blue---shop.test."),
+  revision: revisionName("The revision that it leads to."),
+});
+
+/** Where the requests of a service go. */
+export const traffic: Schema<TrafficReport> = object("Traffic", {
+  service: string("The service."),
+  targets: array(target, "Newest first; the weights add up to 100."),
+  tags: array(tag),
+  before: nullable(array(target), "What a rollback brings back; null when nothing has changed yet."),
+});
+
+/** What is asked of the traffic. */
+export const trafficWish: Schema<TrafficWish> = object("TrafficWish", {
+  targets: optional(array(target, "All of the shares; empty or left out: as they are.")),
+  tags: optional(array(tag, "Tags to set; others stay.")),
+  untag: optional(array(string(), "Tags to take away.")),
+});
+
+/** A revision that is kept. */
+export const revision: Schema<RevisionReport> = object("Revision", {
+  revision: revisionName("Its name among those of its service."),
+  weight: percent("Its share of the requests, percent."),
+  tags: array(string(), "Its tags."),
+  instances: count("Instances that take requests; 0 where it does not run."),
+  createdAt: number("Unix milliseconds."),
+  code: string("SHA-256 of its Python files; empty when there were too many to keep."),
+  app: string("What it serves, as it was written."),
+  secrets: map(string(), "References to secrets by the variables that they are for; never values."),
+});
+
+/** What came of a deploy. */
+export const deployed: Schema<DeployReport> = object("Deployed", {
+  service: string("The service."),
+  revision: revisionName("The new revision."),
 });
 
 /** Every error of the API. */

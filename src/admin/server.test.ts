@@ -9,14 +9,14 @@ import type { LogRecord } from "../model/log.ts";
 import type { DecisionReport } from "../model/scaling.ts";
 import { adminErrors } from "./errors.ts";
 import { EventFeed, FEED } from "./feed.ts";
-import type { ActionOutcome, AdminPorts, Readiness } from "./ports.ts";
+import type { ActionOutcome, AdminPorts, Outcome, Readiness } from "./ports.ts";
 import { type AdminOptions, type AdminServer, startAdmin } from "./server.ts";
 import { readToken } from "./token.ts";
 
 const report: StatusReport = {
   version: "0.1.0",
   service: "shop",
-  revision: "shop-1",
+  revision: "rev-1",
   app: "main.py",
   interface: "asgi",
   url: "http://127.0.0.1:8080",
@@ -29,6 +29,7 @@ const report: StatusReport = {
   limits: [],
   scaling: null,
   line: { waiting: 0, depth: 800 },
+  revisions: [{ revision: "rev-1", weight: 100, tags: [], instances: 0 }],
   gateways: [],
   instances: [],
 };
@@ -71,12 +72,26 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
       called.push(`${name} ${instance}`.trim());
       return Promise.resolve(world.outcome ?? ({ kind: "done" } as const));
     };
+  const traffic = { service: "shop", targets: [], tags: [], before: null };
+  const about =
+    <T>(name: string, value: T) =>
+    async (service: string, ...wish: readonly unknown[]): Promise<Outcome<T>> => {
+      if (service !== "shop") return { kind: "unknown-service" };
+      called.push(`${name} ${service}${wish.map((each) => ` ${JSON.stringify(each)}`).join("")}`);
+      const { outcome = { kind: "done" } } = world;
+      if (outcome.kind === "unknown-instance") throw new Error("no instance is asked for");
+      return outcome.kind === "done" ? { kind: "done", value } : outcome;
+    };
   const ports: AdminPorts = {
     readiness: () => world.readiness ?? { ready: true, why: "" },
     status: world.status ?? (() => Promise.resolve(report)),
     services: () => Promise.resolve([report]),
     decisionsOf: (name) => (name === "shop" ? (world.decisions ?? null) : undefined),
-    deploy: (name) => (name === "shop" ? act("deploy")(name) : Promise.resolve({ kind: "unknown-service" })),
+    deploy: about("deploy", { service: "shop", revision: "rev-2" }),
+    revisions: about("revisions", []),
+    traffic: about("traffic", traffic),
+    setTraffic: about("setTraffic", traffic),
+    rollback: about("rollback", traffic),
     metrics: () => Promise.resolve([{ name: "x", kind: "gauge", help: "h", samples: [] }]),
     decisions: () => world.decisions ?? null,
     reload: act("reload"),

@@ -1,10 +1,12 @@
-import type { ActionOutcome, AdminPorts } from "../admin/ports.ts";
+import type { ActionOutcome, AdminPorts, Outcome } from "../admin/ports.ts";
 import { HeadraceError } from "../base/errors.ts";
+import { revisionName } from "../config/service.ts";
 import type { RunningApplication } from "../platform/application.ts";
 import type { Running } from "../platform/start.ts";
 
 /** Binds the admin server to what runs, once it does. @param running null until the start is done */
 export function adminPorts(service: string, running: () => Running | null): AdminPorts {
+  const alone = async (name: string) => (name === service ? ALONE : ({ kind: "unknown-service" } as const));
   return {
     readiness: () => running()?.ready() ?? { ready: false, why: "the start is still under way" },
     status: async () => (await running()?.status()) ?? null,
@@ -13,10 +15,16 @@ export function adminPorts(service: string, running: () => Running | null): Admi
       return status === undefined ? null : [status];
     },
     decisionsOf: (name) => (name === service ? (running()?.decisions() ?? null) : undefined),
-    deploy: (name) => {
-      if (name !== service) return Promise.resolve({ kind: "unknown-service" });
-      return act(running(), (here) => here.reload().then(() => true));
-    },
+    deploy: (name) =>
+      answered(running(), async (here) => {
+        if (name !== service) return undefined;
+        await here.reload();
+        return { service, revision: revisionName(1) };
+      }),
+    revisions: alone,
+    traffic: alone,
+    setTraffic: alone,
+    rollback: alone,
     metrics: async () => (await running()?.metrics()) ?? [],
     decisions: () => running()?.decisions() ?? null,
     reload: () => act(running(), (here) => here.reload().then(() => true)),
@@ -24,6 +32,13 @@ export function adminPorts(service: string, running: () => Running | null): Admi
     restart: (instance) => act(running(), (here) => here.restart(instance)),
   };
 }
+
+const ALONE = {
+  kind: "failed",
+  code: "revisions_need_file",
+  message:
+    "headrace run has one revision. Write a headrace.yaml and start it with headrace up to have several.",
+} as const;
 
 /** The same for an application. @param reload reads the file again and applies it */
 export function applicationPorts(
@@ -38,10 +53,15 @@ export function applicationPorts(
       const here = running();
       return here === null ? null : here.decisions(name);
     },
-    deploy: async (name) => {
-      const outcome = await act(running(), (here) => here.deploy(name));
-      return outcome.kind === "unknown-instance" ? { kind: "unknown-service" } : outcome;
-    },
+    deploy: (service, wish) =>
+      answered(running(), async (here) => {
+        const revision = await here.deploy(service, wish);
+        return revision === undefined ? undefined : { service, revision };
+      }),
+    revisions: (service) => answered(running(), (here) => here.revisions(service)),
+    traffic: (service) => answered(running(), (here) => here.traffic(service)),
+    setTraffic: (service, wish) => answered(running(), (here) => here.setTraffic(service, wish)),
+    rollback: (service) => answered(running(), (here) => here.rollback(service)),
     metrics: async () => (await running()?.metrics()) ?? [],
     decisions: () => (running() === null ? null : []),
     reload: () => act(running(), () => reload().then(() => true)),
@@ -50,7 +70,7 @@ export function applicationPorts(
   };
 }
 
-/** @param action answers false when there is nothing of that name */
+/** @param action answers false when there is no instance of that name */
 async function act<T>(
   running: T | null,
   action: (running: T) => boolean | Promise<boolean>,
@@ -59,7 +79,31 @@ async function act<T>(
   try {
     return (await action(running)) === false ? { kind: "unknown-instance" } : { kind: "done" };
   } catch (error) {
-    if (error instanceof HeadraceError) return { kind: "failed", code: error.code, message: error.message };
-    throw error;
+    return failed(error);
   }
+}
+
+/** @param action answers undefined when there is no service of that name */
+async function answered<T, V>(
+  running: T | null,
+  action: (running: T) => V | undefined | Promise<V | undefined>,
+): Promise<Outcome<V>> {
+  if (running === null) return { kind: "starting" };
+  try {
+    const value = await action(running);
+    return value === undefined ? { kind: "unknown-service" } : { kind: "done", value };
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** What the user has to be told; anything else is a fault of ours. */
+function failed(error: unknown): {
+  readonly kind: "failed";
+  readonly code: string;
+  readonly message: string;
+} {
+  if (!(error instanceof HeadraceError)) throw error;
+  const hint = error.hint === "" ? "" : ` ${error.hint}`;
+  return { kind: "failed", code: error.code, message: `${error.message}${hint}` };
 }

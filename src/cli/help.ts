@@ -12,7 +12,9 @@ export function overview(): string {
 Usage
   headrace run APP [flags]   Serve an app: main.py, main.py:app or shop.wsgi:application
   headrace up                Serve all services of headrace.yaml
-  headrace deploy SERVICE    Load a service of what runs anew, without losing a request
+  headrace deploy SERVICE    Make a new revision of a service, without losing a request
+  headrace traffic SERVICE   Show how requests are shared among its revisions, or change it
+  headrace rollback SERVICE  Take the last change of the shares back
   headrace down              Stop what runs, requests in flight first
   headrace check             Say what is wrong with headrace.yaml
   headrace ps                Show the Headraces that run here, with their instances

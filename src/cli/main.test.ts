@@ -120,7 +120,7 @@ describe("what is said once it runs", () => {
   const status: StatusReport = {
     version: "0.1.0",
     service: "shop",
-    revision: "shop-1",
+    revision: "rev-1",
     app: "main.py",
     interface: "asgi",
     url: "http://127.0.0.1:8080",
@@ -133,6 +133,7 @@ describe("what is said once it runs", () => {
     limits: [],
     scaling: null,
     line: { waiting: 0, depth: 10 },
+    revisions: [{ revision: "rev-1", weight: 100, tags: [], instances: 1 }],
     gateways: [],
     instances: [],
   };

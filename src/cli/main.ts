@@ -14,6 +14,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import("./commands/up.ts")).up,
   down: async () => (await import("./commands/down.ts")).down,
   deploy: async () => (await import("./commands/deploy.ts")).deploy,
+  traffic: async () => (await import("./commands/traffic.ts")).traffic,
+  rollback: async () => (await import("./commands/rollback.ts")).rollback,
   check: async () => (await import("./commands/check.ts")).check,
   ps: async () => (await import("./commands/ps.ts")).ps,
   events: async () => (await import("./commands/events.ts")).events,

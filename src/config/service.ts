@@ -53,7 +53,12 @@ export function dnsLabel(text: string): string {
     .replace(/^-+|-+$/g, "");
 }
 
-/** The name of a service's only revision. */
-export function revisionName(service: string): string {
-  return `${service}-1`;
+/** The name of a revision among those of its service. */
+export function revisionName(number: number): string {
+  return `rev-${number}`;
+}
+
+/** The number of a revision by its name (`rev-7`), or null when it is none. */
+export function revisionNumber(name: string): number | null {
+  return /^rev-[1-9]\d{0,8}$/.test(name) ? Number(name.slice("rev-".length)) : null;
 }

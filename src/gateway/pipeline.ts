@@ -12,11 +12,13 @@
  * - record (record.ts, meter.ts): metrics and access log, once, whatever the outcome
  */
 
+import { requestKey } from "./balance/key.ts";
 import type { Accept, ClientSide, RequestHead } from "./client.ts";
+import type { Core } from "./core.ts";
 import { Exchange } from "./exchange.ts";
 import { type IdentifyOptions, identify, RequestIds } from "./identify.ts";
 import { Answer, type AnswerPorts, redirect, refuse } from "./route/answer.ts";
-import type { Destination, Entrance } from "./route/entrance.ts";
+import type { Destination, Entrance, ServiceDestination } from "./route/entrance.ts";
 import { locationOf, rewrittenTarget } from "./route/rewrite.ts";
 import { TrustedProxies } from "./trusted.ts";
 
@@ -36,13 +38,18 @@ export function createPipeline(options: PipelineOptions): Accept {
     const destination = entrance.find(head);
     if (destination?.kind !== "service")
       return answer({ head, client, requestId: identity.ids.next() }, destination, options);
-    const core = destination.split.next();
+    const core = chosen(destination, head);
     const exchange = new Exchange(core, head, client);
     if (destination.rewrite !== null) exchange.target = rewrittenTarget(head, destination.rewrite);
     identify(exchange, identity);
     core.admit(exchange);
     return exchange;
   };
+}
+
+function chosen({ split, splitBy }: ServiceDestination, head: RequestHead): Core {
+  const key = splitBy === null ? "" : requestKey(head.target, head.fields, splitBy);
+  return key === "" ? split.next() : split.of(key);
 }
 
 function answer(

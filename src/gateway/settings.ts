@@ -1,6 +1,6 @@
 import type { LimitSettings } from "./admission/bulkheads.ts";
 import type { PrioritySettings } from "./admission/priority.ts";
-import type { AffinitySettings } from "./balance/affinity.ts";
+import type { AffinitySettings, KeySource } from "./balance/affinity.ts";
 import type { Route } from "./route/router.ts";
 
 /**
@@ -39,6 +39,8 @@ export interface ServiceSettings {
   /** In logs and metrics. */
   readonly service: string;
   readonly revision: string;
+  /** Names the revision between the platform and the gateways. */
+  readonly key: string;
 }
 
 /** Which requests are for which service: the whole of it, exchanged as one. */
@@ -50,8 +52,12 @@ export interface Routing {
 export interface ServiceRouting {
   readonly service: string;
   readonly routes: readonly (Route & { readonly strip: boolean; readonly rewrite: string })[];
-  /** Revisions that the gateways know, at least one with a weight. */
-  readonly split: readonly { readonly revision: string; readonly weight: number }[];
+  /** Revisions that the gateways know, by key, at least one with a weight. */
+  readonly split: readonly { readonly key: string; readonly weight: number }[];
+  /** What a request is known by when it is to get the same revision as the one before; null: nothing. */
+  readonly splitBy: KeySource | null;
+  /** Revisions that are also reached under a host of their own, see route/tags.ts. */
+  readonly tags: readonly { readonly tag: string; readonly key: string }[];
 }
 
 export interface RedirectRoute {

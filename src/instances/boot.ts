@@ -59,5 +59,6 @@ export function bootObject(spec: PoolSpec, identity: Identity, sockets: Sockets)
     memory_rlimit: identity.role === "instance" ? sockets.memoryRlimit : 0,
     ws_max_size: spec.wsMaxSize,
     table,
+    sources: spec.sources,
   };
 }

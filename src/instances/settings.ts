@@ -18,6 +18,8 @@ export interface PoolSpec {
   readonly target: string | null;
   /** Folder put first on sys.path and made the working directory. */
   readonly appDir: string;
+  /** Folders of the app's code, and what is kept of them: that is imported. Empty: what is on disk. */
+  readonly sources: readonly { readonly folder: string; readonly kept: string }[];
   /** Path of the Python interpreter, as `findInterpreter` found it. */
   readonly python: string;
   /** Folder that holds the `headrace` Python package. */

@@ -197,6 +197,7 @@ const defaults: Omit<PoolSpec, "appDir" | "runDir"> = {
   window: 262_144,
   limits: { cpu: 0, memory: 0 },
   recycling: { maxAgeMs: 0, maxRequests: 0, maxRequestsJitter: 0, maxMemory: 0 },
+  sources: [],
   rootPath: "",
   wsMaxSize: 16_777_216,
   startupTimeoutMs: 60_000,

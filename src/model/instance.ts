@@ -61,10 +61,21 @@ export interface GatewayReport {
   readonly cpuMs: number;
 }
 
+/** What a revision that runs gets of its service's requests. */
+export interface RevisionShare {
+  readonly revision: string;
+  /** Percent; 0 for one that only a tag leads to. */
+  readonly weight: number;
+  readonly tags: readonly string[];
+  /** Instances that take requests. */
+  readonly instances: number;
+}
+
 /** The answer of the admin API's `/v1/status`. */
 export interface StatusReport {
   readonly version: string;
   readonly service: string;
+  /** The one with the largest share of the requests; the newest of several. */
   readonly revision: string;
   readonly app: string;
   readonly interface: string;
@@ -82,6 +93,9 @@ export interface StatusReport {
   /** Null where the number of instances is fixed. */
   readonly scaling: ScalingReport | null;
   readonly line: { readonly waiting: number; readonly depth: number };
+  /** Those that run, newest first. */
+  readonly revisions: readonly RevisionShare[];
   readonly gateways: readonly GatewayReport[];
+  /** Of all revisions. */
   readonly instances: readonly InstanceReport[];
 }

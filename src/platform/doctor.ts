@@ -18,8 +18,8 @@ export async function diagnose(config: RunConfig, output: (line: OutputLine) => 
     env: process.env,
   });
   const { path, source } = interpreter;
-  const revision = revisionName(config.service);
-  const spec = poolSpec(config, { python: path, runDir: "", revision });
+  const revision = revisionName(1);
+  const spec = poolSpec(config, { python: path, runDir: "", revision, sources: [] });
   const { python: version, ...report } = await examine(spec, { clock: systemClock, output });
   return { ...report, python: { path, version, source } };
 }

@@ -16,5 +16,28 @@ export const platformErrors = {
     exit: Exit.USAGE,
     text: "The file changes what cannot be changed while Headrace runs: its address, TLS, limits of HTTP, logs or gateways.",
   },
+  traffic_invalid: { whose: "user", exit: Exit.USAGE, text: "The shares of the traffic cannot be so." },
+  tag_invalid: {
+    whose: "user",
+    exit: Exit.USAGE,
+    text: "A tag cannot be so, or there is none of that name.",
+  },
+  revision_unknown: { whose: "user", exit: Exit.USAGE, text: "The service has no such revision." },
+  nothing_before: { whose: "user", exit: Exit.USAGE, text: "There is no earlier traffic to go back to." },
+  revision_code_missing: {
+    whose: "user",
+    exit: Exit.USAGE,
+    text: "The code of an older revision is not kept, so it cannot be started as it was.",
+  },
+  state_in_use: {
+    whose: "user",
+    exit: Exit.USAGE,
+    text: "Another headrace up has the state of this application.",
+  },
+  state_unusable: {
+    whose: "user",
+    exit: Exit.USAGE,
+    text: "The folder of the application's state cannot be written, or its file cannot be read.",
+  },
   gateway_failed: { whose: "system", exit: Exit.SYSTEM, text: "A gateway process could not start." },
 } as const satisfies ErrorTable;

@@ -1,18 +1,20 @@
 /** A gateway process: the gateway room, bound to the platform by the channel to its parent. */
 
+import { join } from "node:path";
 import { Core } from "../gateway/core.ts";
 import { Listener } from "../gateway/listener.ts";
 import { Meter } from "../gateway/meter.ts";
 import { createPipeline } from "../gateway/pipeline.ts";
 import { recordRefusal } from "../gateway/record.ts";
 import { Entrance } from "../gateway/route/entrance.ts";
+import { TurnsFile } from "../gateway/route/turns.ts";
 import type { Routing } from "../gateway/settings.ts";
 import { SlotTable } from "../gateway/table.ts";
 import type { Address } from "../gateway/upstream.ts";
 import type { LogRecord } from "../model/log.ts";
 import { type AccessLog, openAccessLog } from "./access-log.ts";
 import { Doorbell } from "./doorbell.ts";
-import type { FromGateway, RevisionStart, ToGateway } from "./messages.ts";
+import { type FromGateway, type RevisionStart, type ToGateway, TURNS_FILE } from "./messages.ts";
 
 /** For the last lines of the access log, when its reader is slow. */
 const LAST_LINES_MS = 500;
@@ -47,7 +49,7 @@ interface Revision {
 class Gateway {
   readonly #start: Start;
   readonly #revisions = new Map<string, Revision>();
-  readonly #entrance = new Entrance();
+  readonly #entrance: Entrance;
   readonly #meter: Meter;
   readonly #bell: Doorbell;
   readonly #access: AccessLog | null;
@@ -56,6 +58,8 @@ class Gateway {
   constructor(start: Start) {
     this.#start = start;
     this.#meter = new Meter(start.meter, start.column);
+    const turns = new TurnsFile(join(start.runDir, TURNS_FILE));
+    this.#entrance = new Entrance((service) => turns.of(service));
     this.#access = openAccessLog(start.front);
     this.#bell = new Doorbell(start.runDir, start.column, () => this.#called());
     void this.#listen();
@@ -99,7 +103,7 @@ class Gateway {
   /** Resolves once it is connected to the instances that are there. */
   #add(start: RevisionStart): Promise<void> {
     const { column, gateway } = this.#start;
-    const { service, revision } = start.settings;
+    const { service, revision, key } = start.settings;
     const table = SlotTable.open(start.table);
     const meter = start.meter === this.#start.meter ? this.#meter : new Meter(start.meter, column);
     const core = new Core({
@@ -110,17 +114,17 @@ class Gateway {
       gateway,
       ports: {
         call: (other) => this.#bell.call(table, other),
-        waits: (since) => send({ type: "waits", revision, since }),
-        stuck: (instance, requestId) => send({ type: "stuck", revision, instance, requestId }),
+        waits: (since) => send({ type: "waits", revision: key, since }),
+        stuck: (instance, requestId) => send({ type: "stuck", revision: key, instance, requestId }),
         instanceLost: (instance, protocolError) => {
           meter.add("headrace_instance_connections_lost_total", 1);
-          send({ type: "instance-lost", revision, instance, protocolError });
+          send({ type: "instance-lost", revision: key, instance, protocolError });
         },
         access: this.#access?.writer({ service, revision }) ?? null,
       },
     });
     core.failing = start.failing;
-    this.#revisions.set(revision, { core, table });
+    this.#revisions.set(key, { core, table });
     return core.upstreams.publish(start.routes);
   }
 

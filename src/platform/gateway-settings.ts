@@ -45,9 +45,12 @@ export function frontSettings(config: RunConfig): FrontSettings {
 
 /**
  * How requests for the service are admitted and placed.
- * @param secret of the revision: nobody else can make the tokens of its instances
+ * @param own what the revision is called, and its secret: nobody else can make the tokens of its instances
  */
-export function serviceSettings(config: RunConfig, revision: string, secret: string): ServiceSettings {
+export function serviceSettings(
+  config: RunConfig,
+  own: { readonly revision: string; readonly key: string; readonly secret: string },
+): ServiceSettings {
   return {
     admission: {
       slots: config.concurrency,
@@ -61,11 +64,12 @@ export function serviceSettings(config: RunConfig, revision: string, secret: str
       limits: config.limits,
       priorities: { header: config.priorityHeader, routes: config.priorities },
     },
-    affinity: affinitySettings(config.affinity, secret),
+    affinity: affinitySettings(config.affinity, own.secret),
     window: WINDOW,
     serverTiming: config.serverTiming,
     service: config.service,
-    revision,
+    revision: own.revision,
+    key: own.key,
   };
 }
 
@@ -78,7 +82,8 @@ function affinitySettings(affinity: RunConfig["affinity"], secret: string): Affi
 }
 
 /** Everything goes to one revision of one service. */
-export function soleRouting(service: string, revision: string): Routing {
+export function soleRouting(service: string, key: string): Routing {
   const everything = { host: "", path: "/", methods: [], headers: [], strip: false, rewrite: "" };
-  return { services: [{ service, routes: [everything], split: [{ revision, weight: 1 }] }], redirects: [] };
+  const split = [{ key, weight: 1 }];
+  return { services: [{ service, routes: [everything], split, splitBy: null, tags: [] }], redirects: [] };
 }

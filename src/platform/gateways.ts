@@ -9,13 +9,15 @@
  * may still run in the instances.
  */
 
+import { join } from "node:path";
 import { backoffMs } from "../base/backoff.ts";
 import { Exit, HeadraceError } from "../base/errors.ts";
+import { createTurnsFile } from "../gateway/route/turns.ts";
 import type { FrontSettings, Routing, ServiceSettings } from "../gateway/settings.ts";
 import type { SlotTable } from "../gateway/table.ts";
 import type { Address } from "../gateway/upstream.ts";
 import type { LogRecord } from "../model/log.ts";
-import type { FromGateway, RevisionStart, ToGateway } from "./messages.ts";
+import { type FromGateway, type RevisionStart, type ToGateway, TURNS_FILE } from "./messages.ts";
 
 export interface GatewaysOptions {
   readonly count: number;
@@ -104,6 +106,7 @@ export class Gateways {
 
   /** Starts all of them. Resolves with the port once each listens. Throws HeadraceError when the address cannot be had. */
   async start(): Promise<number> {
+    createTurnsFile(join(this.#options.runDir, TURNS_FILE));
     this.#port = await this.#launch().listening.promise;
     const rest: Promise<number>[] = [];
     for (let i = 1; i < this.#options.count; i++) rest.push(this.#launch().listening.promise);
@@ -120,7 +123,7 @@ export class Gateways {
   /** Tells all gateways of a revision. Resolves once every one that lives knows it; requests go there when the routing says so. */
   add(revision: GatewayRevision): Promise<void> {
     const known: Known = { ...revision, routes: [], failing: false };
-    this.#revisions.set(revision.settings.revision, known);
+    this.#revisions.set(revision.settings.key, known);
     return this.#tellAll((seq) => ({ type: "revision", seq, revision: startOf(known) }));
   }
 

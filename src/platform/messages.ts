@@ -1,8 +1,14 @@
-/** What the platform and its gateway processes say to each other, over the channel that comes with a child process. */
+/**
+ * What the platform and its gateway processes say to each other, over the channel that comes with a child process. Revisions are
+ * named by their keys.
+ */
 
 import type { FrontSettings, Routing, ServiceSettings } from "../gateway/settings.ts";
 import type { Address } from "../gateway/upstream.ts";
 import type { LogRecord } from "../model/log.ts";
+
+/** In the run folder: the counters behind the splits, see gateway/route/turns.ts. */
+export const TURNS_FILE = "turns";
 
 /** One revision, as a gateway has to know it. */
 export interface RevisionStart {

@@ -15,10 +15,18 @@ const FULL = 0.9;
 /** Where the headrace Python package is, seen from this file. */
 const PACKAGE_DIR = join(import.meta.dir, "../../python");
 
-export function poolSpec(
-  config: RunConfig,
-  place: { readonly python: string; readonly runDir: string; readonly revision: string },
-): PoolSpec {
+/** What the run's config does not say. */
+export interface Place {
+  readonly python: string;
+  readonly runDir: string;
+  /** `rev-7` */
+  readonly revision: string;
+  readonly sources: PoolSpec["sources"];
+  /** At the start; undefined: as the config says. */
+  readonly instances?: number | undefined;
+}
+
+export function poolSpec(config: RunConfig, place: Place): PoolSpec {
   return {
     service: config.service,
     revision: place.revision,
@@ -28,11 +36,12 @@ export function poolSpec(
     signatureType: config.signatureType,
     target: config.target,
     appDir: config.appDir,
+    sources: place.sources,
     python: place.python,
     packageDir: PACKAGE_DIR,
     env: instanceEnv(config, place.revision),
     runDir: place.runDir,
-    instances: config.instances,
+    instances: place.instances ?? config.instances,
     preload: config.preload,
     keepImports: config.reload,
     workerClass: config.workerClass,
@@ -64,7 +73,7 @@ function instanceEnv(config: RunConfig, revision: string): Record<string, string
     // Python tells fresh bytecode by whole seconds and the size of the source: two quick edits would run the older one.
     ...(config.reload ? { PYTHONDONTWRITEBYTECODE: "1" } : {}),
     K_SERVICE: config.service,
-    K_REVISION: revision,
+    K_REVISION: `${config.service}-${revision}`,
     K_CONFIGURATION: config.service,
     ...(config.target === null ? {} : { FUNCTION_TARGET: config.target }),
     ...(config.signatureType === null ? {} : { FUNCTION_SIGNATURE_TYPE: config.signatureType }),
@@ -73,7 +82,7 @@ function instanceEnv(config: RunConfig, revision: string): Record<string, string
 }
 
 /** The folder that the app lies in: its file's, or the one that modules are looked for in. */
-export function appFolder(config: RunConfig): string {
+export function appFolder(config: Pick<RunConfig, "app" | "appDir" | "cwd">): string {
   if (!isFileApp(config.app)) return config.appDir;
   const place = dirname(appPlace(config.app));
   return isAbsolute(place) ? place : join(config.cwd, place);

@@ -2,33 +2,21 @@
 
 import { type AutoscalerMetric, autoscalerMetrics } from "../autoscaler/signals.ts";
 import { WAKE_BOUNDS_S } from "../autoscaler/wakes.ts";
-import type { LimitConfig, RunConfig } from "../config/run-config.ts";
+import type { LimitConfig } from "../config/run-config.ts";
 import type { LimitCells } from "../gateway/admission/limit-cells.ts";
-import type { MeterReader } from "../gateway/meter.ts";
-import type { SlotTable } from "../gateway/table.ts";
-import { type InstancePart, measure, type Pool } from "../instances/index.ts";
+import { type InstancePart, measure } from "../instances/index.ts";
 import type { GatewayReport, InstanceReport, InstanceState, StatusReport } from "../model/instance.ts";
 import type { MetricFamily, MetricSample } from "../model/metric.ts";
 import { VERSION } from "../model/version.ts";
-import type { ConcurrencyControl } from "./concurrency.ts";
 import type { Gateways } from "./gateways.ts";
-import type { Scaling } from "./scaling.ts";
+import type { Revision } from "./revision.ts";
 import { type PlatformMetric, platformMetrics } from "./signals.ts";
-import type { StartTimes } from "./start-times.ts";
 
 export interface ReporterOptions {
-  readonly config: RunConfig;
-  readonly revision: string;
-  readonly url: string;
-  readonly table: SlotTable;
+  readonly revision: Revision;
+  /** Asked when there is something to report. */
+  readonly url: () => string;
   readonly gateways: Gateways;
-  readonly pool: Pool;
-  readonly meter: MeterReader;
-  readonly starts: StartTimes;
-  /** Undefined where the number of instances is fixed. */
-  readonly scaling: Scaling | undefined;
-  /** Undefined where the slots are given. */
-  readonly control: ConcurrencyControl | undefined;
 }
 
 const STATES: readonly InstanceState[] = ["starting", "ready", "draining", "stopping", "stopped", "failed"];
@@ -42,31 +30,34 @@ export class Reporter {
   }
 
   async status(): Promise<StatusReport> {
-    const { config, revision, url, table, pool } = this.#options;
+    const { revision, url } = this.#options;
+    const { config, table, pool, control, scaling } = revision;
     const { status } = pool;
     return {
       version: VERSION,
       service: config.service,
-      revision,
+      revision: revision.name,
       app: config.app,
       interface: status.interface,
-      url,
+      url: url(),
       pid: process.pid,
       uptimeMs: performance.now() - this.#startedAt,
       ready: this.ready().ready,
       preload: status.preload,
-      concurrency: this.#options.control?.report.limit ?? config.concurrency,
-      measured: this.#options.control?.report.why ?? null,
+      concurrency: control?.report.limit ?? config.concurrency,
+      measured: control?.report.why ?? null,
       limits: status.limits,
-      scaling: this.#options.scaling?.loop.report() ?? null,
+      scaling: scaling?.loop.report() ?? null,
       line: { waiting: table.waitingAll(), depth: config.lineDepth },
+      revisions: [{ revision: revision.name, weight: 100, tags: [], instances: pool.counts.ready }],
       gateways: await this.#gateways(),
       instances: await this.#instances(),
     };
   }
 
   ready(): { ready: boolean; why: string } {
-    const { config, pool, gateways } = this.#options;
+    const { revision, gateways } = this.#options;
+    const { config, pool } = revision;
     if (!gateways.list().some((gateway) => gateway.state === "ready")) {
       return { ready: false, why: "no gateway listens" };
     }
@@ -77,7 +68,7 @@ export class Reporter {
   }
 
   async metrics(): Promise<MetricFamily[]> {
-    const { meter, table, config } = this.#options;
+    const { meter, table, config, starts } = this.#options.revision;
     const instances = await this.#instances();
     const each = (value: (instance: InstanceReport) => number): MetricSample[] =>
       instances.map((instance) => ({ labels: { instance: instance.id }, value: value(instance) }));
@@ -101,7 +92,7 @@ export class Reporter {
       headrace_instance_slots: each((i) => i.slots),
       headrace_instance_memory_bytes: each((i) => i.memoryBytes),
       headrace_instance_cpu_seconds_total: each((i) => i.cpuMs / 1000),
-      headrace_instance_start_seconds: this.#options.starts.samples(),
+      headrace_instance_start_seconds: starts.samples(),
       headrace_gateway_memory_bytes: gateways,
     };
     const own = (Object.keys(samples) as PlatformMetric[]).map((name) => {
@@ -112,7 +103,7 @@ export class Reporter {
   }
 
   #scaling(): MetricFamily[] {
-    const { scaling, pool } = this.#options;
+    const { scaling, pool } = this.#options.revision;
     if (scaling === undefined) return [family("headrace_instances_desired", { value: pool.status.wanted })];
     const { wakes } = scaling.loop;
     const { desired, panicking } = scaling.loop.report();
@@ -127,7 +118,7 @@ export class Reporter {
   }
 
   async #instances(): Promise<InstanceReport[]> {
-    const { pool, table } = this.#options;
+    const { pool, table } = this.#options.revision;
     return (await pool.report()).map((part: InstancePart) => {
       const { row, generation: _, ...rest } = part;
       const known = row >= 0;
@@ -142,7 +133,8 @@ export class Reporter {
   }
 
   async #gateways(): Promise<GatewayReport[]> {
-    const { gateways, table, meter } = this.#options;
+    const { revision, gateways } = this.#options;
+    const { table, meter } = revision;
     return Promise.all(
       gateways.list().map(async ({ id, column, pid, state, startedAt }) => {
         const usage = await measure(pid);

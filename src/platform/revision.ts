@@ -13,6 +13,7 @@ import {
   Pool,
   type PoolEvent,
   type PoolPorts,
+  type PoolSpec,
 } from "../instances/index.ts";
 import type { LogSink } from "../model/log.ts";
 import { ConcurrencyControl } from "./concurrency.ts";
@@ -24,14 +25,20 @@ import { StartTimes } from "./start-times.ts";
 
 export interface RevisionOptions {
   readonly config: RunConfig;
-  /** `api-3`. */
+  /** `rev-3`. */
   readonly name: string;
+  /** What the gateways call it: no other revision, of any service, ever had this key. */
+  readonly key: string;
   /** A folder of its own for sockets and shared memory; it is made, its parent is there. */
   readonly runDir: string;
   /** Columns of the shared tables: one a gateway process. */
   readonly columns: number;
   readonly gateways: Gateways;
   readonly log: LogSink;
+  /** Code that is imported in place of what is on disk; empty for none. */
+  readonly sources: PoolSpec["sources"];
+  /** Instances at the start; undefined: as the config says. Where their number is fixed, the config's. */
+  readonly instances?: number;
   /** A line that the app wrote. */
   readonly output: (line: OutputLine) => void;
 }
@@ -43,7 +50,10 @@ const NEWS_MS = 60_000;
 
 export class Revision {
   readonly name: string;
+  readonly key: string;
   readonly config: RunConfig;
+  /** Its own folder. */
+  readonly runDir: string;
   readonly table: SlotTable;
   readonly meter: MeterReader;
   readonly meterPath: string;
@@ -62,6 +72,8 @@ export class Revision {
     const { config, runDir, columns } = options;
     this.#options = options;
     this.name = options.name;
+    this.key = options.key;
+    this.runDir = runDir;
     this.config = config;
     mkdirSync(runDir, { recursive: true, mode: 0o700 });
     const rows = SPARE_ROWS + 2 * (config.scaling?.maxInstances ?? config.instances);
@@ -73,7 +85,7 @@ export class Revision {
 
   /** @throws Error before {@link prepare} */
   get pool(): Pool {
-    if (this.#pool === undefined) throw new Error(`${this.name} has not been prepared`);
+    if (this.#pool === undefined) throw new Error(`${this.key} has not been prepared`);
     return this.#pool;
   }
 
@@ -92,17 +104,24 @@ export class Revision {
    * @throws HeadraceError when there is no interpreter
    */
   async prepare(): Promise<void> {
-    const { config, gateways, runDir } = this.#options;
+    const { config, gateways, runDir, sources } = this.#options;
     const interpreter = await findInterpreter({
       python: config.python === "" ? null : config.python,
       appDir: appFolder(config),
       cwd: config.cwd,
       env: process.env,
     });
-    const spec = poolSpec(config, { python: interpreter.path, runDir, revision: this.name });
+    const instances = this.#options.instances;
+    const spec = poolSpec(config, {
+      ...{ python: interpreter.path, runDir, revision: this.name, sources },
+      instances: config.scaling === null ? undefined : instances,
+    });
     this.#pool = new Pool(spec, this.#poolPorts());
     await gateways.add({
-      settings: serviceSettings(config, this.name, crypto.randomUUID()),
+      settings: serviceSettings(config, {
+        ...{ revision: this.name, key: this.key },
+        secret: crypto.randomUUID(),
+      }),
       table: this.table,
       meterPath: this.meterPath,
       ports: this.#gatewayPorts(),
@@ -214,7 +233,7 @@ export class Revision {
           for (const { id, row } of routes) this.#rowsById.set(id, row);
           const news = Date.now() - NEWS_MS;
           return gateways.publish(
-            this.name,
+            this.key,
             routes.map(({ id, row, socket, readyAt, phases }) => {
               return { id, row, socket, ...(readyAt > news ? { start: { readyAt, phases } } : {}) };
             }),
@@ -223,7 +242,7 @@ export class Revision {
       },
       gatewayReleased: (instance, gateway) => {
         const row = this.#rowsById.get(instance);
-        if (row !== undefined) gateways.released(this.name, instance, { row, gateway });
+        if (row !== undefined) gateways.released(this.key, instance, { row, gateway });
       },
       output: this.#options.output,
       event: (event) => this.#onPoolEvent(event),
@@ -233,9 +252,9 @@ export class Revision {
   #onPoolEvent(event: PoolEvent): void {
     const { gateways, log } = this.#options;
     log(logRecord(event, Date.now()));
-    if (event.kind === "crash-loop") gateways.setFailing(this.name, true);
+    if (event.kind === "crash-loop") gateways.setFailing(this.key, true);
     else if (event.kind === "ready") {
-      gateways.setFailing(this.name, false);
+      gateways.setFailing(this.key, false);
       this.#startMs = event.startMs;
       this.starts.observe(event.phases);
       this.#scaling?.loop.instanceReady(event.startMs);

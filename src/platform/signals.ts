@@ -54,6 +54,10 @@ export const platformEvents = {
     level: "error",
     text: "A new revision did not start; what runs goes on as it is. The traceback is in the fields.",
   },
+  "platform.traffic": {
+    level: "info",
+    text: "The shares or tags of a service's revisions have changed, or were restored at a start.",
+  },
   "platform.stopping": { level: "info", text: "The stop was asked for; requests in flight may finish." },
   "platform.stopped": { level: "info", text: "Everything is down." },
   "platform.gateway_died": {

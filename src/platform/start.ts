@@ -89,7 +89,7 @@ class Platform {
     const config = this.#config;
     const { log, output } = this.#io;
     const runDir = makeRunDir(this.#release);
-    const name = revisionName(config.service);
+    const name = revisionName(1);
     const columns = config.gateways + SPARE_COLUMNS;
     const meterPath = join(runDir, name, "meter");
     const gateways = new Gateways({
@@ -107,7 +107,9 @@ class Platform {
     const revision = new Revision({
       config,
       name,
+      key: name,
       runDir: join(runDir, name),
+      sources: [],
       columns,
       gateways,
       log,
@@ -123,11 +125,7 @@ class Platform {
     const [port] = await Promise.all([listening, revision.start()]);
     if (config.reload) this.#release.push(watchForReload(config, () => revision.pool.reload(), log));
     const url = urlOf(config, port);
-    const { table, meter, pool, scaling, starts, control } = revision;
-    return this.#running(
-      url,
-      new Reporter({ config, revision: name, url, table, meter, pool, scaling, starts, control, gateways }),
-    );
+    return this.#running(url, new Reporter({ revision, url: () => url, gateways }));
   }
 
   #running(url: string, reporter: Reporter): Running {

@@ -53,7 +53,8 @@ export function testSettings(
     window: 65_536,
     serverTiming: false,
     service: "test",
-    revision: "test-1",
+    revision: "rev-1",
+    key: "test-1",
     accessLog: "off",
   };
 }
@@ -61,7 +62,7 @@ export function testSettings(
 /** The pipeline of a gateway that knows one revision, to which everything goes. */
 export function acceptFor(core: Core, trustedProxies: readonly string[] = []): Accept {
   const split = new Split([{ to: core, weight: 1 }]);
-  const find = () => ({ kind: "service", split, rewrite: null }) as const;
+  const find = () => ({ kind: "service", split, rewrite: null, splitBy: null, tags: new Map() }) as const;
   return createPipeline({ entrance: { find }, meter: core.meter, access: core.ports.access, trustedProxies });
 }
 

@@ -54,6 +54,10 @@ const examples: Readonly<Record<keyof Routes, Example>> = {
   services: {},
   serviceDecisions: WEB,
   deploy: WEB,
+  revisions: WEB,
+  traffic: WEB,
+  setTraffic: { ...WEB, body: { tags: [{ tag: "blue", revision: "rev-1" }] } },
+  rollback: WEB,
   decisions: {},
   events: { query: { follow: "false" } },
   reload: {},
@@ -233,7 +237,8 @@ describe("headrace events", () => {
   }
 
   test("tells of starts, crashes, deploys and failures, of one service or of all", async () => {
-    const { instances } = await web();
+    // One that was replaced just now may still be there.
+    const instances = (await web()).instances.filter(({ state }) => state === "ready");
     process.kill(instances[0]!.pid, "SIGKILL");
     await command(["deploy", "jobs"], { env: env() });
     await command(["deploy", "broken"], { env: env() });
@@ -252,11 +257,13 @@ describe("headrace events", () => {
       ["instance.state", "web"],
     ] as const)
       expect([event, service, told(event, service)]).toEqual([event, service, true]);
-    expect(all.some(({ event, message }) => event === "platform.applied" && message.includes("jobs-"))).toBe(
-      true,
-    );
+    expect(
+      all.some(({ event, message }) => event === "platform.applied" && message.endsWith(" of jobs")),
+    ).toBe(true);
     const failed = all.find(({ event }) => event === "platform.apply_failed");
-    expect(failed?.message).toMatch(/^broken-\d+ did not start, nothing has changed: .*RuntimeError: no/);
+    expect(failed?.message).toMatch(
+      /^rev-\d+ of broken did not start, nothing has changed: .*RuntimeError: no/,
+    );
     expect(String(failed?.fields["traceback"])).toContain("broken.py");
     expect((await shown(["--service", "web"])).every(({ fields }) => fields["service.name"] === "web")).toBe(
       true,

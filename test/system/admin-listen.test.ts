@@ -48,7 +48,7 @@ test("the command acts on a Headrace elsewhere when it has the token, and says s
   const file = join(scratch.path, "token");
   writeFileSync(file, `${TOKEN}\n`);
   const right = await command(["deploy", "far", "--admin-token-file", file], { env: there });
-  expect([right.stderr, right.stdout, right.status]).toEqual(["", "far serves its new revision.\n", 0]);
+  expect([right.stderr, right.stdout, right.status]).toEqual(["", "far serves rev-1.\n", 0]);
   const ps = await command(["ps"], { env: { ...there, HEADRACE_ADMIN_TOKEN: TOKEN } });
   expect([ps.status, ps.stdout]).toEqual([0, expect.stringContaining(`http://127.0.0.1:${headrace.port}`)]);
   // The app has no business with it.

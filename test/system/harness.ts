@@ -21,6 +21,10 @@ export const PATIENCE_MS = 30_000;
 /** Set on every process of one run, and so inherited by all that it starts: how leftovers are found. */
 const MARK = "HEADRACE_STORY";
 
+/** Where applications keep their state, instead of the home folder. */
+const STATE = mkdtempSync(join(tmpdir(), "headrace-state-"));
+process.on("exit", () => rmSync(STATE, { recursive: true, force: true }));
+
 export interface StartOptions {
   /** Flags after the app. */
   readonly args?: readonly string[];
@@ -174,7 +178,7 @@ function cleanEnv(extra: Record<string, string>): Record<string, string> {
     if (value === undefined || /^(HEADRACE_|FUNCTION_|VIRTUAL_ENV$|PYTHON)/.test(name)) continue;
     env[name] = value;
   }
-  return { ...env, NO_COLOR: "1", ...extra };
+  return { ...env, NO_COLOR: "1", XDG_STATE_HOME: STATE, ...extra };
 }
 
 /** One running `headrace run`. Stop it with `await using`, or `stop()` to look at the exit. */

@@ -114,14 +114,14 @@ describe("headrace up", () => {
     const moved = await ask(headrace.port, "GET", "/old/shoe?size=9");
     expect([moved.status, values(moved, "location")]).toEqual([308, ["/two/shoe?size=9"]]);
     const metrics = await headrace.metrics();
-    expect(metrics).toContain('headrace_requests_total{service="two",revision="two-1",code="200"} 1');
+    expect(metrics).toContain('headrace_requests_total{service="two",revision="rev-1",code="200"} 1');
     expect(metrics).toContain('headrace_requests_total{code="308"} 1');
     const ps = await command(["ps", "--json"], { env: noted });
     const shown = JSON.parse(ps.stdout) as { service: string; revision: string }[];
     expect(shown.map(({ service, revision }) => [service, revision])).toEqual([
-      ["one", "one-1"],
-      ["deep", "deep-1"],
-      ["two", "two-1"],
+      ["one", "rev-1"],
+      ["deep", "rev-1"],
+      ["two", "rev-1"],
     ]);
     const status = await (await fetch(`${headrace.adminUrl}/v1/services`)).text();
     for (const text of [headrace.output.text, ps.stdout, status, metrics])
@@ -137,7 +137,7 @@ describe("headrace up", () => {
       const { stdout, status } = await command(["deploy", "two", "--name", `world-${world.ports.port}`], {
         env: noted,
       });
-      expect([stdout, status]).toEqual(["two serves its new revision.\n", 0]);
+      expect([stdout, status]).toEqual([`two serves rev-${version}.\n`, 0]);
       expect(await body(headrace, "/two")).toStartWith(`two v${version} `);
     }
     await load.stop();
@@ -149,7 +149,7 @@ describe("headrace up", () => {
       "two v4",
       "two v5",
     ]);
-    expect((await service(headrace, "two")).revision).toBe("two-5");
+    expect((await service(headrace, "two")).revision).toBe("rev-5");
     const unknown = await command(["deploy", "three", "--name", `world-${world.ports.port}`], { env: noted });
     expect([unknown.status, unknown.stderr]).toEqual([
       2,
@@ -168,7 +168,7 @@ describe("headrace up", () => {
     );
     expect(await body(headrace, "/two")).toStartWith("one v1");
     // The service itself has not changed.
-    expect((await service(headrace, "two")).revision).toBe("two-1");
+    expect((await service(headrace, "two")).revision).toBe("rev-1");
 
     world.write("/third", "services2: {}\n");
     process.kill(headrace.pid, "SIGHUP");

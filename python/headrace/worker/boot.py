@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Dict, Optional, Tuple
 
 from .errors import StartupError
+from .sources import Source
 
 VARIABLE = "HEADRACE_BOOT"
 """Environment variable that holds the boot object of a spawned process."""
@@ -50,6 +51,7 @@ class Boot:
     memory_rlimit: int = 0
     ws_max_size: int = 16777216
     table: Optional[Table] = None
+    sources: Tuple[Source, ...] = ()
 
     @classmethod
     def from_json(cls, text: str) -> "Boot":
@@ -130,7 +132,19 @@ def _check(key: str, value: Any) -> Any:
         raise _invalid("factory is neither true nor false")
     elif key == "table" and value is not None:
         return _table(value)
+    elif key == "sources":
+        return _sources(value)
     return value
+
+
+def _sources(value: Any) -> Tuple[Source, ...]:
+    found = []
+    for item in value if isinstance(value, list) else [None]:
+        folder, kept = (item.get("folder"), item.get("kept")) if isinstance(item, dict) else (None, None)
+        if not isinstance(folder, str) or not isinstance(kept, str):
+            raise _invalid("sources is not a list of {folder, kept}")
+        found.append(Source(folder, kept))
+    return tuple(found)
 
 
 def _table(value: Any) -> Table:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 from ..functions import compat
-from . import detect
+from . import detect, sources
 from .boot import Boot
 from .errors import StartupError
 
@@ -31,6 +31,7 @@ class Loaded(NamedTuple):
 def load(boot: Boot) -> Loaded:
     """Import the app that `boot` names. Raises StartupError of stage import, its cause being the user's exception if any."""
     where, attr = split_target(boot.app)
+    sources.install(boot.sources)
     start = os.getcwd()
     enter(boot.app_dir)
     compat.offer()
@@ -87,9 +88,9 @@ def import_module(where: str, folders: List[str]) -> Tuple[ModuleType, str]:
         return _import_name(where), where
     for folder in folders:
         path = os.path.abspath(os.path.join(folder, where))
-        if os.path.isdir(path) and os.path.isfile(os.path.join(path, "__init__.py")):
+        if os.path.isdir(path) and sources.is_file(os.path.join(path, "__init__.py")):
             path = os.path.join(path, "__init__.py")
-        if os.path.isfile(path):
+        if sources.is_file(path):
             return _import_file(path)
     raise _error("app-not-found", f"There is no file {where} (looked in {' and '.join(dict.fromkeys(folders))}).")
 
@@ -117,7 +118,7 @@ def _import_file(path: str) -> Tuple[ModuleType, str]:
     """Import a file under its stem, or under its dotted name when it lies in a package."""
     folder, base = os.path.split(path)
     parts = [] if base == "__init__.py" else [os.path.splitext(base)[0]]
-    while os.path.isfile(os.path.join(folder, "__init__.py")) and os.path.basename(folder).isidentifier():
+    while sources.is_file(os.path.join(folder, "__init__.py")) and os.path.basename(folder).isidentifier():
         folder, package = os.path.split(folder)
         parts.insert(0, package)
     name = ".".join(parts)
@@ -133,7 +134,7 @@ def _import_file(path: str) -> Tuple[ModuleType, str]:
 
 
 def _execute(path: str, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = sources.spec_of(name, path)
     if spec is None or spec.loader is None:
         raise _error("app-not-found", f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)

@@ -37,7 +37,7 @@ const instance = {
 const status: StatusReport = {
   version: "0.1.0",
   service: "shop",
-  revision: "shop-1",
+  revision: "rev-1",
   app: "shop/main.py",
   interface: "asgi",
   url: "http://127.0.0.1:8080",
@@ -50,6 +50,7 @@ const status: StatusReport = {
   limits: [],
   scaling: null,
   line: { waiting: 2, depth: 1_600 },
+  revisions: [{ revision: "rev-1", weight: 100, tags: [], instances: 1 }],
   gateways: [
     {
       id: 1,
@@ -83,7 +84,7 @@ const status: StatusReport = {
 test("a table for people", () => {
   expect(
     psText([{ state, status }]),
-  ).toBe(`shop  http://127.0.0.1:8080  shop/main.py (asgi)  pid 4000  up 1h3m
+  ).toBe(`shop  rev-1  http://127.0.0.1:8080  shop/main.py (asgi)  pid 4000  up 1h3m
 INSTANCE       STATE      PID    AGE  IN FLIGHT  SERVED   MEMORY  CPU  CPU TIME
 i-abc          ready     4242   1h2m       3/80  123456  31.5MiB  42%      1m2s
 i-longer-name  starting    77  120ms       0/80       0        -   0%       0µs
@@ -101,7 +102,7 @@ test("several Headraces, one of which does not answer, one of which is not ready
   expect(psText(answers)).toBe(`shop  http://127.0.0.1:8080  shop/main.py  pid ${process.pid}
   No status: it did not answer within 3s.
 
-shop  http://127.0.0.1:8080  shop/main.py  pid 4000  NOT READY  up 1h3m
+shop  rev-1  http://127.0.0.1:8080  shop/main.py  pid 4000  NOT READY  up 1h3m
 INSTANCE  STATE  PID  AGE  IN FLIGHT  SERVED  MEMORY  CPU  CPU TIME
 GATEWAY  STATE  PID  AGE  IN FLIGHT  WAITING  CONNECTIONS  MEMORY  CPU TIME
 line: 2 of 1600 waiting  preload: imports

@@ -3,7 +3,13 @@ import { showDuration, showSize } from "../../base/units.ts";
 import { toggle } from "../../config/option.ts";
 import type { ValuesOf } from "../../config/parse.ts";
 import { listRunStates, type RunState, runDirPath } from "../../config/rundir.ts";
-import type { GatewayReport, InstanceReport, LimitReport, StatusReport } from "../../model/instance.ts";
+import type {
+  GatewayReport,
+  InstanceReport,
+  LimitReport,
+  RevisionShare,
+  StatusReport,
+} from "../../model/instance.ts";
 import type { DecisionReport, ScalingReport } from "../../model/scaling.ts";
 import { AdminClient, findPlace, type Place, placeOf, servicePath, targetOptions } from "../admin-client.ts";
 import { readArguments } from "../arguments.ts";
@@ -136,13 +142,17 @@ function one(
 ): string {
   const { line, preload } = status;
   const kind = status.interface === "" ? "" : ` (${status.interface})`;
-  const facts = [status.service, status.url, `${status.app}${kind}`, `pid ${status.pid}`];
+  const facts = [status.service, status.revision, status.url, `${status.app}${kind}`, `pid ${status.pid}`];
   if (!status.ready) facts.push("NOT READY");
   const head = `${facts.join("  ")}  up ${showDuration(status.uptimeMs)}\n`;
+  const severalRevisions =
+    status.revisions.length > 1 || status.revisions.some(({ tags }) => tags.length > 0);
+  const revisions = severalRevisions ? table(revisionColumns, status.revisions) : "";
+  const shown = severalRevisions ? [...columns.slice(0, 1), REVISION, ...columns.slice(1)] : columns;
   const scaling = status.scaling === null ? "" : `${scalingText(status.scaling)}  `;
   const tail = `${scaling}line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}${slotsText(status)}${limitsText(status.limits)}\n`;
   const gateways = withGateways ? table(gatewayColumns, status.gateways) : "";
-  return `${head}${table(columns, status.instances)}${gateways}${tail}`;
+  return `${head}${revisions}${table(shown, status.instances)}${gateways}${tail}`;
 }
 
 const instanceColumns: readonly Column<InstanceReport>[] = [
@@ -155,6 +165,16 @@ const instanceColumns: readonly Column<InstanceReport>[] = [
   { title: "MEMORY", cell: (row) => known(row.memoryBytes, showSize), right: true },
   { title: "CPU", cell: (row) => `${Math.round(row.cpuShare * 100)}%`, right: true },
   { title: "CPU TIME", cell: (row) => showDuration(row.cpuMs), right: true },
+];
+
+const REVISION: Column<InstanceReport> = { title: "REVISION", cell: (row) => row.revision };
+
+/** Where there are several, or tags. */
+const revisionColumns: readonly Column<RevisionShare>[] = [
+  { title: "REVISION", cell: (row) => row.revision },
+  { title: "SHARE", cell: (row) => `${row.weight}%`, right: true },
+  { title: "INSTANCES", cell: (row) => String(row.instances), right: true },
+  { title: "TAGS", cell: (row) => row.tags.join(", ") },
 ];
 
 /** With --why: where the time of its start went, too. */

@@ -38,7 +38,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   tellProblems(io, [], loaded.notices);
   const { service } = loaded.config;
   const feed = newFeed();
-  const about = { "service.name": service, "service.version": revisionName(service) };
+  const about = { "service.name": service, "service.version": revisionName(1) };
   const logs = fed(openLogs(loaded.config, io), feed, about);
   const deaf = tellFaults({ log: logs.log, flushNow: logs.flushNow, exit: process.exit });
   try {
@@ -70,7 +70,7 @@ async function serve(config: RunConfig, io: Io, telling: Telling): Promise<numbe
     const { start } = await import("../../platform/start.ts");
     const starting = start(config, {
       log: (record) => logs.log(running === null ? withoutTraceback(record) : record),
-      output: logs.output(config.service, revisionName(config.service)),
+      output: logs.output(config.service, revisionName(1)),
       gatewayCommand: [process.execPath, ...process.execArgv, Bun.main, "__gateway"],
       cancel: signals.cancel,
     });

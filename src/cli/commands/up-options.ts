@@ -1,6 +1,6 @@
 /** The flags of `headrace up`. */
 
-import { toggle } from "../../config/option.ts";
+import { text, toggle } from "../../config/option.ts";
 import { fileOption } from "./check-options.ts";
 
 export const upOptions = {
@@ -10,5 +10,11 @@ export const upOptions = {
     group: "File",
     fallback: false,
     doc: "Applies the file when it changes, and loads a service anew when its Python files do. No request is lost.",
+  }),
+  stateDir: text({
+    flag: "state-dir",
+    group: "File",
+    placeholder: "DIR",
+    doc: "Where revisions, their code and the traffic are kept, so that they outlive a restart. Default: a folder of the application's own in $XDG_STATE_HOME/headrace, else in ~/.local/state/headrace.",
   }),
 } as const;

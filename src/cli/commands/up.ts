@@ -5,8 +5,9 @@ import { ReleaseStack, type Undo } from "../../base/release.ts";
 import type { ApplicationConfig } from "../../config/file/config.ts";
 import { loadFile } from "../../config/file/load.ts";
 import { type Environment, parse } from "../../config/parse.ts";
-import type { Facts } from "../../config/resolve.ts";
+import { absolute, type Facts } from "../../config/resolve.ts";
 import { ensureRunDir } from "../../config/rundir.ts";
+import { stateDirPath } from "../../config/statedir.ts";
 import type { RunningApplication } from "../../platform/application.ts";
 import { openLogs, type RunLogs } from "../../platform/run-logs.ts";
 import { applicationPorts } from "../admin-ports.ts";
@@ -57,8 +58,9 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
   const feed = newFeed();
   const logs = fed(openLogs(application.services[0]!.run, io), feed);
   const deaf = tellFaults({ log: logs.log, flushNow: logs.flushNow, exit: process.exit });
+  const around = { io, logs, feed, facts, env: io.env, stateDir: parsed.values.stateDir };
   try {
-    return await new Up(application, { io, logs, feed, facts, env: io.env }).serve(parsed.values.watch);
+    return await new Up(application, around).serve(parsed.values.watch);
   } finally {
     deaf();
     await logs.close();
@@ -71,6 +73,8 @@ interface Surroundings {
   readonly feed: EventFeed;
   readonly facts: Facts;
   readonly env: Environment;
+  /** As it was given; empty: the usual one. */
+  readonly stateDir: string;
 }
 
 class Up {
@@ -94,6 +98,7 @@ class Up {
       const admin = this.#openAdmin(runDir);
       const { startApplication } = await import("../../platform/application.ts");
       const starting = startApplication(this.#application, {
+        stateDir: this.#stateDir(),
         log: (record) => logs.log(this.#running === null ? withoutTraceback(record) : record),
         output: logs.output,
         gatewayCommand: [process.execPath, ...process.execArgv, Bun.main, "__gateway"],
@@ -114,6 +119,11 @@ class Up {
     } finally {
       await release.release().catch((error: unknown) => tellError(io, error));
     }
+  }
+
+  #stateDir(): string {
+    const { env, facts, stateDir } = this.#around;
+    return stateDir === "" ? stateDirPath(env, this.#application) : absolute(stateDir, facts.cwd);
   }
 
   #openAdmin(runDir: string): AdminServer | null {
@@ -152,7 +162,7 @@ class Up {
       log: this.#around.logs.log,
       apply: () => this.#apply(),
       deploy: async (service) => {
-        await this.#running?.deploy(service);
+        await this.#running?.deploy(service, {});
       },
     });
   }

@@ -4,7 +4,7 @@ import { type RunOptionName, runOptions } from "../options.ts";
 import type { ParsedRun } from "../resolve.ts";
 import type { AffinityConfig, LimitConfig } from "../run-config.ts";
 import type { Read, ReadMap } from "./check.ts";
-import type { RedirectConfig, RouteConfig } from "./config.ts";
+import type { RedirectConfig, RouteConfig, ServiceConfig } from "./config.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
 import { readReference, type SecretReference } from "./variables.ts";
 
@@ -17,6 +17,7 @@ export interface ServiceDraft {
   readonly secrets: Readonly<Record<string, SecretReference>>;
   readonly limits: readonly LimitConfig[];
   readonly affinity: AffinityConfig | null;
+  readonly splitBy: ServiceConfig["splitBy"];
 }
 
 export interface ApplicationDraft {
@@ -65,6 +66,7 @@ function serviceDraft(root: ReadMap, name: string, read: ReadMap, problems: File
     secrets,
     limits: limitsOf(read, problems),
     affinity: affinityOf(read, problems),
+    splitBy: splitBy(read, problems),
   };
 }
 
@@ -99,6 +101,20 @@ function affinityOf(service: ReadMap, problems: FileProblem[]): AffinityConfig |
     sticky,
     balanceFactor: (factor ?? BALANCE_FACTOR) / 100,
   };
+}
+
+function splitBy(service: ReadMap, problems: FileProblem[]): ServiceConfig["splitBy"] {
+  const read = service.keys.get("split");
+  if (read?.kind !== "map") return null;
+  const given = KEY_SOURCES.filter((by) => read.keys.has(by));
+  const [by] = given;
+  if (by === undefined || given.length > 1) {
+    const instead = "Write one of header, cookie and query.";
+    problems.push(fileProblem(read, "conflict", "A key stands in one place.", instead));
+    return null;
+  }
+  const name = textOf(read, by);
+  return { by, name: by === "header" ? name.toLowerCase() : name };
 }
 
 function limitsOf(service: ReadMap, problems: FileProblem[]): LimitConfig[] {

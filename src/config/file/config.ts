@@ -1,6 +1,6 @@
 /** What a headrace.yaml says, read and checked. */
 
-import type { RunConfig } from "../run-config.ts";
+import type { AffinityConfig, RunConfig } from "../run-config.ts";
 import type { SecretReference } from "./variables.ts";
 
 /** Which requests are for a service. */
@@ -34,6 +34,8 @@ export interface ServiceConfig {
   readonly routes: readonly RouteConfig[];
   /** Environment variables whose values are secrets: not in `run.env`. */
   readonly secrets: Readonly<Record<string, SecretReference>>;
+  /** By whose value a request gets the same revision as those before; null: by nothing. Names of headers in lower case. */
+  readonly splitBy: Pick<AffinityConfig, "by" | "name"> | null;
 }
 
 export interface ApplicationConfig {

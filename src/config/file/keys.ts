@@ -207,6 +207,15 @@ const affinity = group(
   },
 );
 
+const split = group(
+  "While the traffic has several revisions: requests that belong together go to the same one. Without it, each goes where its turn is.",
+  {
+    header: named("header", "Header whose value is the key."),
+    cookie: named("cookie", "Cookie whose value is the key."),
+    query: named("query", "Query parameter whose value is the key."),
+  },
+);
+
 const serviceKeys: MapShape["keys"] = {
   app: value(
     text({
@@ -256,6 +265,7 @@ const serviceKeys: MapShape["keys"] = {
     doc: "Which requests are for this service; one route, or a list. Without one, a service that is alone gets all requests, and one among others gets none.",
   },
   rootPath: sets("rootPath"),
+  split,
   instances: sets("instances", "A fixed number of instances. Not together with scale."),
   concurrency: sets("concurrency"),
   scale: group("How many instances there may be, and by what they are counted.", {

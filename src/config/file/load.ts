@@ -110,9 +110,9 @@ function loadService(
   const loaded = loadParsed(parsed, {}, { ...facts, cwd: folder }, "up");
   if (loaded.kind === "help") return { config: null, problems: [], notices: [] };
   if (loaded.kind === "problems") return { config: null, problems: loaded.problems, notices: loaded.notices };
-  const { name, routes, secrets, limits, affinity } = service;
+  const { name, routes, secrets, limits, affinity, splitBy } = service;
   const run = Object.freeze({ ...loaded.config, limits, affinity });
-  return { config: { name, run, routes, secrets }, problems: [], notices: loaded.notices };
+  return { config: { name, run, routes, secrets, splitBy }, problems: [], notices: loaded.notices };
 }
 
 /** A folder of a virtual environment stands for its interpreter; without a word, the service's own one comes before the active one. */

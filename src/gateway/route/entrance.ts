@@ -1,20 +1,46 @@
 /** The rungs route and split: from a request's head to the revision that it is for. */
 
+import type { KeySource } from "../balance/affinity.ts";
 import type { RequestHead } from "../client.ts";
 import type { Core } from "../core.ts";
 import type { RedirectRoute, Routing, ServiceRouting } from "../settings.ts";
 import type { Rewrite } from "./rewrite.ts";
-import { type Route, Router } from "./router.ts";
-import { Split } from "./split.ts";
+import { type Route, Router, wantedBy } from "./router.ts";
+import { type Share, Split } from "./split.ts";
+import { OwnTurns, type Turns } from "./turns.ts";
 
 /** Where a route leads. */
-export type Destination =
-  | { readonly kind: "service"; readonly split: Split<Core>; readonly rewrite: Rewrite | null }
-  | { readonly kind: "redirect"; readonly redirect: RedirectRoute };
+export type Destination = ServiceDestination | RedirectDestination;
+
+export interface ServiceDestination {
+  readonly kind: "service";
+  readonly split: Split<Core>;
+  readonly rewrite: Rewrite | null;
+  /** Null: each request goes where its turn is. */
+  readonly splitBy: KeySource | null;
+  /** Where it leads under the host of a tag. */
+  readonly tags: ReadonlyMap<string, ServiceDestination>;
+}
+
+export interface RedirectDestination {
+  readonly kind: "redirect";
+  readonly redirect: RedirectRoute;
+}
+
+/** Between a tag and the host that it stands before, as on Cloud Run: `blue---shop.test`. */
+const TAG_END = "---";
 
 /** The routes of a gateway process; the whole of them is exchanged at once. */
 export class Entrance {
   #router = new Router<Destination>([]);
+  /** All tags of all services. */
+  #tags: ReadonlySet<string> = new Set();
+  readonly #turns: (service: number) => Turns;
+
+  /** @param turns counts the requests of a service, by its number in the routing */
+  constructor(turns: (service: number) => Turns = () => new OwnTurns()) {
+    this.#turns = turns;
+  }
 
   /**
    * Takes new routes; requests that are under way stay where they are. Services of which no revision with a weight is known are
@@ -26,28 +52,56 @@ export class Entrance {
       const { host, path } = redirect;
       return { route: { host, path, methods: [], headers: [] }, to: { kind: "redirect", redirect } };
     });
-    for (const service of routing.services) {
-      const split = splitOf(service, cores);
-      if (split === null) continue;
+    for (const [number, service] of routing.services.entries()) {
+      const shares = known(service.split, cores);
+      if (shares.length === 0) continue;
+      const split = new Split(shares, this.#turns(number));
       for (const route of service.routes) {
-        routes.push({ route, to: { kind: "service", split, rewrite: rewriteOf(route) } });
+        const rewrite = rewriteOf(route);
+        const tags = tagged(service, rewrite, cores);
+        routes.push({ route, to: { kind: "service", split, rewrite, splitBy: service.splitBy, tags } });
       }
     }
     this.#router = new Router(routes);
+    this.#tags = new Set(routing.services.flatMap(({ tags }) => tags.map(({ tag }) => tag)));
   }
 
   /** Undefined: no service has a route for it. */
   find(head: RequestHead): Destination | undefined {
-    return this.#router.find(head);
+    if (this.#tags.size === 0) return this.#router.find(head);
+    const wanted = wantedBy(head);
+    const end = wanted.host.indexOf(TAG_END);
+    const tag = end <= 0 ? "" : wanted.host.slice(0, end);
+    if (!this.#tags.has(tag)) return this.#router.find(head);
+    const host = wanted.host.slice(end + TAG_END.length);
+    const found = this.#router.find(head, { ...wanted, host });
+    // A service without this tag is not what was asked for.
+    return found?.kind === "service" ? found.tags.get(tag) : found;
   }
 }
 
-function splitOf({ split }: ServiceRouting, cores: ReadonlyMap<string, Core>): Split<Core> | null {
-  const known = split.flatMap(({ revision, weight }) => {
-    const to = cores.get(revision);
+function known(
+  split: readonly { readonly key: string; readonly weight: number }[],
+  cores: ReadonlyMap<string, Core>,
+): readonly Share<Core>[] {
+  return split.flatMap(({ key, weight }) => {
+    const to = cores.get(key);
     return to === undefined || weight <= 0 ? [] : [{ to, weight }];
   });
-  return known.length === 0 ? null : new Split(known);
+}
+
+function tagged(
+  { tags }: ServiceRouting,
+  rewrite: Rewrite | null,
+  cores: ReadonlyMap<string, Core>,
+): ReadonlyMap<string, ServiceDestination> {
+  const found = new Map<string, ServiceDestination>();
+  for (const { tag, key } of tags) {
+    const shares = known([{ key, weight: 1 }], cores);
+    if (shares.length === 0) continue;
+    found.set(tag, { kind: "service", split: new Split(shares), rewrite, splitBy: null, tags: new Map() });
+  }
+  return found;
 }
 
 function rewriteOf({ path, strip, rewrite }: ServiceRouting["routes"][number]): Rewrite | null {

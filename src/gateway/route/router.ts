@@ -66,10 +66,10 @@ export class Router<T> {
     if (routes.length === 1 && first !== undefined && takesAll(first.route)) this.#only = first.to;
   }
 
-  /** Undefined: nothing fits. */
-  find(head: RequestHead): T | undefined {
+  /** Undefined: nothing fits. @param given what the request wants, where that is not what its head says */
+  find(head: RequestHead, given?: Wanted): T | undefined {
     if (this.#only !== undefined) return this.#only;
-    const wanted = wantedBy(head);
+    const wanted = given ?? wantedBy(head);
     const exact = this.#exact.get(wanted.host);
     const own = exact === undefined ? undefined : firstFit(exact, wanted, head);
     if (own !== undefined) return own;

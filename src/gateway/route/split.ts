@@ -1,8 +1,10 @@
 /**
  * Which revision of a service a request goes to. By weight, each revision gets its exact share of every run of as many requests as the
- * weights add up to, evenly mixed: nginx's smooth weighted round-robin. By key, the same key always gets the same revision while the
- * weights stay, and when they change only as many keys move as must.
+ * weights add up to, evenly mixed: nginx's smooth weighted round-robin, worked out once. By key, the same key always gets the same
+ * revision while the weights stay, and when they change only as many keys move as must.
  */
+
+import { OwnTurns, type Turns } from "./turns.ts";
 
 export interface Share<T> {
   readonly to: T;
@@ -13,29 +15,29 @@ export interface Share<T> {
 export class Split<T> {
   readonly #to: readonly T[];
   readonly #weights: readonly number[];
-  readonly #current: number[];
   readonly #total: number;
+  /** One round: who gets each of as many requests as the weights add up to. */
+  readonly #round: readonly T[];
+  readonly #turns: Turns;
 
-  /** @throws RangeError without any weight */
-  constructor(shares: readonly Share<T>[]) {
+  /**
+   * @param turns counts the requests; gateways that share one share the rounds
+   * @throws RangeError without any weight
+   */
+  constructor(shares: readonly Share<T>[], turns: Turns = new OwnTurns()) {
     const some = shares.filter(({ weight }) => weight > 0);
     if (some.length === 0) throw new RangeError("a split needs a weight above 0");
     this.#to = some.map(({ to }) => to);
     this.#weights = some.map(({ weight }) => weight);
-    this.#current = some.map(() => 0);
     this.#total = this.#weights.reduce((sum, weight) => sum + weight, 0);
+    this.#round = some.length === 1 ? [] : round(some, this.#total);
+    this.#turns = turns;
   }
 
   /** The next one by weight. */
   next(): T {
     if (this.#to.length === 1) return this.#to[0]!;
-    let best = 0;
-    for (let i = 0; i < this.#weights.length; i++) {
-      this.#current[i]! += this.#weights[i]!;
-      if (this.#current[i]! > this.#current[best]!) best = i;
-    }
-    this.#current[best]! -= this.#total;
-    return this.#to[best]!;
+    return this.#round[this.#turns.next() % this.#total]!;
   }
 
   /** The one that a key belongs to. */
@@ -48,6 +50,19 @@ export class Split<T> {
     }
     return this.#to.at(-1)!;
   }
+}
+
+function round<T>(shares: readonly Share<T>[], total: number): readonly T[] {
+  const current = shares.map(() => 0);
+  return Array.from({ length: total }, () => {
+    let best = 0;
+    for (const [i, { weight }] of shares.entries()) {
+      current[i]! += weight;
+      if (current[i]! > current[best]!) best = i;
+    }
+    current[best]! -= total;
+    return shares[best]!.to;
+  });
 }
 
 /** FNV-1a, 32 bits, with the finaliser of MurmurHash3: short keys that differ in one character land far apart. */

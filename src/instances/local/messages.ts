@@ -112,6 +112,7 @@ export interface Boot {
   readonly memory_rlimit: number;
   readonly ws_max_size: number;
   readonly table: { readonly path: string; readonly begun_offset: number } | null;
+  readonly sources: readonly { readonly folder: string; readonly kept: string }[];
 }
 
 type Json = Readonly<Record<string, unknown>>;

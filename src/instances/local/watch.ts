@@ -15,7 +15,7 @@ export interface WatchSettings {
 }
 
 /** Folders that hold no source of the app's. */
-const ignored = new Set(
+export const ignoredFolders: ReadonlySet<string> = new Set(
   ".git .hg .venv venv __pycache__ node_modules site-packages .mypy_cache .ruff_cache .pytest_cache .tox".split(
     " ",
   ),
@@ -79,7 +79,7 @@ class Watcher {
     for (const entry of entries(folder)) {
       const path = join(folder, entry.name);
       if (!entry.isDirectory()) file(path);
-      else if (!ignored.has(entry.name)) this.#enter(path, file);
+      else if (!ignoredFolders.has(entry.name)) this.#enter(path, file);
     }
   }
 
@@ -94,7 +94,7 @@ class Watcher {
   #event(folder: string, name: string): void {
     if (this.#closed || name === "") return;
     const path = join(folder, name);
-    if (ignored.has(name)) return;
+    if (ignoredFolders.has(name)) return;
     const stat = statSync(path, { throwIfNoEntry: false });
     // Made anew under a name that was watched: the old watch is on the folder that is gone.
     if (this.#watches.has(path)) this.#leave(path);
@@ -142,7 +142,7 @@ class Watcher {
       for (const entry of entries(folder)) {
         const path = join(folder, entry.name);
         if (entry.isDirectory()) {
-          if (!ignored.has(entry.name)) folders.push(path);
+          if (!ignoredFolders.has(entry.name)) folders.push(path);
         } else if (this.#matches(path)) {
           times.set(path, statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
         }

@@ -54,6 +54,7 @@ export function settings(
     window: 65_536,
     service: "test",
     revision: "1",
+    key: "1",
     accessLog: "off",
     ...more,
   };

@@ -1,0 +1,113 @@
+/** The revisions that run: made, started, and, when nothing is routed to them any more, let finish and stopped. */
+
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { systemClock } from "../base/clock.ts";
+import { Exit, HeadraceError } from "../base/errors.ts";
+import type { ApplicationConfig, ServiceConfig } from "../config/file/config.ts";
+import { revisionName } from "../config/service.ts";
+import type { OutputLine } from "../instances/index.ts";
+import type { LogSink } from "../model/log.ts";
+import type { Gateways } from "./gateways.ts";
+import { appFolder } from "./pool-spec.ts";
+import { Reporter } from "./report.ts";
+import { Revision } from "./revision.ts";
+import { keepCode, sourcesOf } from "./revisions/code.ts";
+import { type RevisionRecord, revisionConfig, runConfig } from "./revisions/record.ts";
+import { readSecrets } from "./secrets.ts";
+import { serviceLog } from "./service-log.ts";
+
+export interface FleetOptions {
+  readonly runDir: string;
+  /** Where the code of revisions is kept. */
+  readonly codeDir: string;
+  readonly columns: number;
+  readonly gateways: Gateways;
+  readonly log: LogSink;
+  readonly output: (service: string, revision: string) => (line: OutputLine) => void;
+}
+
+/** One revision that runs. */
+export interface Live {
+  readonly number: number;
+  readonly revision: Revision;
+  readonly reporter: Reporter;
+}
+
+/** How often a revision that gets no more requests is looked at: its last ones have no event. */
+const IDLE_CHECK_MS = 20;
+
+/** How a revision is made. */
+export interface How {
+  /** It was recorded just now: what is on disk is its code. */
+  readonly fresh: boolean;
+  /** How many it begins with, where their number may change; undefined: as its config says. */
+  readonly instances?: number | undefined;
+  /** Where the application answers; known once a gateway listens. */
+  readonly url: () => string;
+}
+
+export class Fleet {
+  /** Those that are not gone: those that serve, those that start, those that finish. */
+  readonly all = new Set<Revision>();
+  readonly #options: FleetOptions;
+  #made = 0;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+  }
+
+  /** The record of a new revision, with its code as it is now. */
+  async record(service: ServiceConfig, number: number): Promise<RevisionRecord> {
+    const code = await keepCode(this.#options.codeDir, foldersOf(service));
+    return { number, createdAt: Date.now(), config: revisionConfig(service), secrets: service.secrets, code };
+  }
+
+  /**
+   * Makes a revision that can be started.
+   * @throws HeadraceError secret_missing, revision_code_missing
+   */
+  make(application: ApplicationConfig, service: ServiceConfig, record: RevisionRecord, how: How): Live {
+    const { runDir, columns, gateways, log, output } = this.#options;
+    const secrets = readSecrets(record.secrets, dirname(application.file), process.env);
+    const run = runConfig(record, service);
+    // Python tells fresh bytecode by whole seconds and the size of the source: a revision that follows quickly would run the older one.
+    const config = { ...run, env: { PYTHONDONTWRITEBYTECODE: "1", ...run.env, ...secrets } };
+    const name = revisionName(record.number);
+    // A revision that comes back may find its predecessor still at its last requests.
+    const key = `${service.name}-${record.number}.${++this.#made}`;
+    const ownDir = join(runDir, String(this.#made));
+    mkdirSync(ownDir, { recursive: true, mode: 0o700 });
+    const revision = new Revision({
+      ...{ config, name, key, runDir: ownDir, columns, gateways },
+      log: serviceLog(log, service.name, name),
+      sources: this.#sources(service, record, how.fresh),
+      ...(how.instances === undefined ? {} : { instances: how.instances }),
+      output: output(service.name, name),
+    });
+    this.all.add(revision);
+    return { number: record.number, revision, reporter: new Reporter({ revision, url: how.url, gateways }) };
+  }
+
+  /** Nothing is routed to it any more: lets it finish what it has, what waits in its line included, then it is gone. */
+  async retire(revision: Revision, drainMs: number): Promise<void> {
+    const deadline = systemClock.now() + drainMs;
+    while (revision.busy() && systemClock.now() < deadline) await Bun.sleep(IDLE_CHECK_MS);
+    await revision.stop(Math.max(0, deadline - systemClock.now()));
+    await this.#options.gateways.forget(revision.key);
+    this.all.delete(revision);
+    rmSync(revision.runDir, { recursive: true, force: true });
+  }
+
+  #sources(service: ServiceConfig, { number, code, config }: RevisionRecord, fresh: boolean) {
+    const sources = sourcesOf(this.#options.codeDir, code, [appFolder(config), config.appDir]);
+    if (fresh || (code !== "" && sources.every(({ kept }) => existsSync(kept)))) return sources;
+    const message = `${revisionName(number)} of ${service.name} cannot be started: its code is not kept any more.`;
+    const hint = "Deploy it anew.";
+    throw new HeadraceError("revision_code_missing", message, { exit: Exit.USAGE, hint });
+  }
+}
+
+function foldersOf({ run }: ServiceConfig): readonly string[] {
+  return [appFolder(run), run.appDir];
+}

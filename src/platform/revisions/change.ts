@@ -1,0 +1,95 @@
+/** From what a service is to what it is to be. Pure. */
+
+import { Exit, HeadraceError } from "../../base/errors.ts";
+import { revisionName, revisionNumber } from "../../config/service.ts";
+import type { TrafficWish } from "../../model/revision.ts";
+import type { RevisionRecord } from "./record.ts";
+import type { ServiceState } from "./store.ts";
+import {
+  all,
+  changedTags,
+  checkedTargets,
+  collectable,
+  needed,
+  type Target,
+  type Traffic,
+} from "./traffic.ts";
+
+/** The number of the newest revision, 0 without any. */
+export function newestOf({ revisions }: ServiceState): number {
+  return Math.max(0, ...revisions.keys());
+}
+
+/** With one more revision, which gets all requests, or none. */
+export function withRevision(state: ServiceState, record: RevisionRecord, traffic: boolean): ServiceState {
+  const revisions = new Map(state.revisions).set(record.number, record);
+  const grown = { ...state, revisions };
+  return collected(traffic ? withTargets(grown, all(record.number)) : grown);
+}
+
+/**
+ * With other shares.
+ * @param before what a rollback brings back: the shares until now, when it is not given
+ */
+export function withTargets(
+  state: ServiceState,
+  targets: readonly Target[],
+  before: readonly Target[] = state.traffic.targets,
+): ServiceState {
+  return {
+    ...state,
+    traffic: { ...state.traffic, targets },
+    before: before.length === 0 || Bun.deepEquals(targets, before) ? state.before : before,
+  };
+}
+
+/**
+ * As somebody wants it.
+ * @throws HeadraceError traffic_invalid, tag_invalid, revision_unknown
+ */
+export function withWish(state: ServiceState, wish: TrafficWish): ServiceState {
+  const known = new Set(state.revisions.keys());
+  const shares = (wish.targets ?? []).map(({ revision, weight }) => ({
+    revision: numberOf(revision),
+    weight,
+  }));
+  const targets = shares.length === 0 ? state.traffic.targets : checkedTargets(shares, known);
+  const set = (wish.tags ?? []).map(({ tag, revision }) => ({ tag, revision: numberOf(revision) }));
+  const tags = changedTags(state.traffic.tags, { set, remove: wish.untag ?? [] }, known);
+  const changed = withTargets(state, targets);
+  return { ...changed, traffic: { targets, tags } };
+}
+
+/**
+ * With the shares before the last change. A second time brings back what the first one took away.
+ * @throws HeadraceError nothing_before
+ */
+export function rolledBack(state: ServiceState): ServiceState {
+  const { before } = state;
+  if (before !== null) return withTargets(state, before);
+  const message = "There is nothing to go back to: the traffic has not changed yet.";
+  throw new HeadraceError("nothing_before", message, { exit: Exit.USAGE });
+}
+
+/** Without the revisions that are too old to be kept. Those that a rollback would bring back are kept. */
+function collected(state: ServiceState): ServiceState {
+  const { traffic, before, revisions } = state;
+  const wanted = needed({ targets: [...traffic.targets, ...(before ?? [])], tags: traffic.tags });
+  const kept = new Map(revisions);
+  for (const number of collectable(revisions.keys(), wanted)) kept.delete(number);
+  return { ...state, revisions: kept };
+}
+
+/** Whether requests go elsewhere. */
+export function sameTraffic(a: Traffic, b: Traffic): boolean {
+  return Bun.deepEquals(a, b);
+}
+
+/** @throws HeadraceError revision_unknown */
+function numberOf(name: string): number {
+  const number = revisionNumber(name);
+  if (number !== null) return number;
+  const message = `${JSON.stringify(name)} is no revision.`;
+  const hint = `Write one such as ${revisionName(7)}.`;
+  throw new HeadraceError("revision_unknown", message, { exit: Exit.USAGE, hint });
+}

@@ -1,0 +1,110 @@
+/**
+ * The code of a revision: all Python files in the folder of its app and in the one that its modules are looked for in. They are
+ * digested, and kept in the state folder under their digest: a revision that is started later, or grows, or replaces an instance,
+ * imports what it was made of, whatever the files say by then (python/headrace/worker/sources.py).
+ *
+ * Templates, data and installed packages are not code in this sense: they are what they are when they are read.
+ */
+
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
+import { ignoredFolders } from "../../instances/index.ts";
+
+/** More than that is no app's source: then nothing is kept. */
+const MOST_FILES = 20_000;
+const MOST_BYTES = 256 * 1024 * 1024;
+
+/** A folder and what is kept of it, both absolute. */
+export interface Source {
+  readonly folder: string;
+  readonly kept: string;
+}
+
+/** The folders that hold an app's code: no one lies in another. */
+export function codeFolders(folders: readonly string[]): readonly string[] {
+  const unique = [...new Set(folders)].sort();
+  return unique.filter((folder) => !unique.some((other) => folder !== other && isInside(folder, other)));
+}
+
+/** Where the code of a digest is kept, for each of its folders. */
+export function sourcesOf(codeDir: string, digest: string, folders: readonly string[]): readonly Source[] {
+  if (digest === "") return [];
+  return codeFolders(folders).map((folder, index) => ({
+    folder,
+    kept: join(codeDir, digest, String(index)),
+  }));
+}
+
+/**
+ * Digests the code as it is now, and keeps it.
+ * @returns the digest: SHA-256 over the path of each file in its folder, and its content, in order; empty when it is too much to keep
+ */
+export async function keepCode(codeDir: string, folders: readonly string[]): Promise<string> {
+  const files = await filesIn(codeFolders(folders), codeDir);
+  if (files === null) return "";
+  const whole = new Bun.CryptoHasher("sha256");
+  for (const { place, content } of files) {
+    whole.update(`${place}\0${new Bun.CryptoHasher("sha256").update(content).digest("hex")}\n`);
+  }
+  const digest = whole.digest("hex");
+  const target = join(codeDir, digest);
+  if ((await stat(target).catch(() => null)) !== null) return digest;
+  // Whole or not at all, whenever we are killed.
+  const draft = join(codeDir, `.${digest}.${process.pid}`);
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(draft, { recursive: true, mode: 0o700 });
+  for (const index of codeFolders(folders).keys())
+    await mkdir(join(draft, String(index)), { recursive: true });
+  for (const { place, content } of files) {
+    const path = join(draft, place);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, content, { mode: 0o600 });
+  }
+  await rename(draft, target);
+  return digest;
+}
+
+/** Removes what is kept under digests that no revision has any more, and what a kill left behind. */
+export async function forgetCode(codeDir: string, wanted: ReadonlySet<string>): Promise<void> {
+  for (const name of await readdir(codeDir).catch(() => [])) {
+    if (!wanted.has(name)) await rm(join(codeDir, name), { recursive: true, force: true });
+  }
+}
+
+interface CodeFile {
+  /** Number of its folder, and its path there: `0/shop/main.py`. */
+  readonly place: string;
+  readonly content: Buffer;
+}
+
+/** @param except what is kept itself, where somebody put it beside the app */
+async function filesIn(folders: readonly string[], except: string): Promise<readonly CodeFile[] | null> {
+  const files: CodeFile[] = [];
+  let bytes = 0;
+  for (const [index, folder] of folders.entries()) {
+    for await (const path of pythonFiles(folder, except)) {
+      const content = await readFile(path).catch(() => null);
+      if (content === null) continue;
+      bytes += content.length;
+      if (files.length === MOST_FILES || bytes > MOST_BYTES) return null;
+      files.push({ place: `${index}/${relative(folder, path)}`, content });
+    }
+  }
+  return files.sort((a, b) => (a.place < b.place ? -1 : 1));
+}
+
+async function* pythonFiles(folder: string, except: string): AsyncGenerator<string> {
+  if (folder === except) return;
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  if (entries.some(({ name }) => name === "pyvenv.cfg")) return;
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      if (!entry.name.startsWith(".") && !ignoredFolders.has(entry.name)) yield* pythonFiles(path, except);
+    } else if (entry.name.endsWith(".py")) yield path;
+  }
+}
+
+function isInside(path: string, folder: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}

@@ -1,0 +1,189 @@
+/**
+ * What an application has to know after it was killed: its revisions, its traffic, its tags. One SQLite file in a folder that only
+ * this user can enter. A commit is on the disk before anything goes by it, and one process at a time has the file.
+ */
+
+import { Database } from "bun:sqlite";
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Exit, HeadraceError, messageOf } from "../../base/errors.ts";
+import type { RevisionConfig, RevisionRecord } from "./record.ts";
+import type { Tag, Target, Traffic } from "./traffic.ts";
+
+const FILE = "state.sqlite";
+
+/** Raised when the tables change; a file of another version is not touched. */
+const VERSION = 1;
+
+const TABLES = `
+  CREATE TABLE revisions (
+    service TEXT NOT NULL, number INTEGER NOT NULL, created_at INTEGER NOT NULL,
+    config TEXT NOT NULL, secrets TEXT NOT NULL, code TEXT NOT NULL,
+    PRIMARY KEY (service, number)
+  ) STRICT;
+  CREATE TABLE traffic (
+    service TEXT PRIMARY KEY, targets TEXT NOT NULL, before TEXT, changed_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE tags (
+    service TEXT NOT NULL, tag TEXT NOT NULL, revision INTEGER NOT NULL, PRIMARY KEY (service, tag)
+  ) STRICT;
+`;
+
+/** All that is known of a service. */
+export interface ServiceState {
+  /** By number. */
+  readonly revisions: ReadonlyMap<number, RevisionRecord>;
+  readonly traffic: Traffic;
+  /** The shares before the last change; null when there was none. */
+  readonly before: readonly Target[] | null;
+}
+
+/** What is known of a service of which nothing is. */
+export const noState: ServiceState = {
+  revisions: new Map(),
+  traffic: { targets: [], tags: [] },
+  before: null,
+};
+
+export class StateStore {
+  readonly #db: Database;
+
+  private constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /**
+   * Opens the file, or makes it.
+   * @throws HeadraceError state_in_use, state_unusable
+   */
+  static open(folder: string): StateStore {
+    const path = join(folder, FILE);
+    let db: Database | undefined;
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      chmodSync(folder, 0o700);
+      db = new Database(path, { create: true, strict: true });
+      // The lock is held as long as the file is open, and the system lets go of it when the process ends, however it does.
+      db.run("PRAGMA locking_mode = EXCLUSIVE");
+      db.run("PRAGMA journal_mode = WAL");
+      db.run("PRAGMA synchronous = FULL");
+      db.run("BEGIN IMMEDIATE");
+      prepare(db);
+      db.run("COMMIT");
+      chmodSync(path, 0o600);
+      return new StateStore(db);
+    } catch (error) {
+      db?.close();
+      throw unusable(folder, error);
+    }
+  }
+
+  /** Every service that there ever was. */
+  load(): ReadonlyMap<string, ServiceState> {
+    const services = new Map<string, { -readonly [K in keyof ServiceState]: ServiceState[K] }>();
+    const of = (service: string) => {
+      const known = services.get(service) ?? { ...noState, revisions: new Map() };
+      services.set(service, known);
+      return known;
+    };
+    for (const row of this.#rows<RevisionRow>("SELECT * FROM revisions ORDER BY number")) {
+      (of(row.service).revisions as Map<number, RevisionRecord>).set(row.number, recordOf(row));
+    }
+    const tags = Map.groupBy(this.#rows<TagRow>("SELECT * FROM tags ORDER BY tag"), (row) => row.service);
+    for (const { service, targets, before } of this.#rows<TrafficRow>("SELECT * FROM traffic")) {
+      const named = (tags.get(service) ?? []).map(({ tag, revision }) => ({ tag, revision }));
+      const known = of(service);
+      known.traffic = { targets: JSON.parse(targets) as Target[], tags: named };
+      known.before = before === null ? null : (JSON.parse(before) as Target[]);
+    }
+    return services;
+  }
+
+  /** Makes what is given what is known of these services, all of it or, when it fails, nothing. */
+  save(services: ReadonlyMap<string, ServiceState>): void {
+    this.#db.transaction(() => {
+      for (const [service, state] of services) this.#save(service, state);
+    })();
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #save(service: string, { revisions, traffic, before }: ServiceState): void {
+    const known = this.#db.query("SELECT number FROM revisions WHERE service = ?").all(service) as {
+      number: number;
+    }[];
+    for (const { number } of known) {
+      if (revisions.has(number)) continue;
+      this.#db.query("DELETE FROM revisions WHERE service = ? AND number = ?").run(service, number);
+    }
+    const add = this.#db.query("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?, ?)");
+    for (const { number, createdAt, config, secrets, code } of revisions.values()) {
+      add.run(service, number, createdAt, JSON.stringify(config), JSON.stringify(secrets), code);
+    }
+    const shares = JSON.stringify(traffic.targets);
+    const shown = before === null ? null : JSON.stringify(before);
+    this.#db
+      .query("INSERT OR REPLACE INTO traffic VALUES (?, ?, ?, ?)")
+      .run(service, shares, shown, Date.now());
+    this.#db.query("DELETE FROM tags WHERE service = ?").run(service);
+    const tag = this.#db.query("INSERT INTO tags VALUES (?, ?, ?)");
+    for (const each of traffic.tags as readonly Tag[]) tag.run(service, each.tag, each.revision);
+  }
+
+  #rows<T>(sql: string): T[] {
+    return this.#db.query(sql).all() as T[];
+  }
+}
+
+interface RevisionRow {
+  readonly service: string;
+  readonly number: number;
+  readonly created_at: number;
+  readonly config: string;
+  readonly secrets: string;
+  readonly code: string;
+}
+
+interface TrafficRow {
+  readonly service: string;
+  readonly targets: string;
+  readonly before: string | null;
+}
+
+interface TagRow {
+  readonly service: string;
+  readonly tag: string;
+  readonly revision: number;
+}
+
+function recordOf({ number, created_at, config, secrets, code }: RevisionRow): RevisionRecord {
+  return {
+    number,
+    createdAt: created_at,
+    config: JSON.parse(config) as RevisionConfig,
+    secrets: JSON.parse(secrets) as RevisionRecord["secrets"],
+    code,
+  };
+}
+
+function prepare(db: Database): void {
+  const { user_version: version } = db.query("PRAGMA user_version").get() as { user_version: number };
+  if (version === VERSION) return;
+  if (version !== 0) throw new Error(`it is of version ${version}, this Headrace knows ${VERSION}`);
+  db.run(TABLES);
+  db.run(`PRAGMA user_version = ${VERSION}`);
+}
+
+function unusable(folder: string, error: unknown): HeadraceError {
+  const { code } = error as { readonly code?: string };
+  if (code === "SQLITE_BUSY") {
+    const message = `Another headrace up has the state in ${folder}.`;
+    const hint = "headrace ps lists what runs; or name another folder with --state-dir.";
+    return new HeadraceError("state_in_use", message, { exit: Exit.USAGE, hint });
+  }
+  const message = `The state in ${folder} cannot be used: ${messageOf(error)}.`;
+  const hint = "Name another folder with --state-dir.";
+  return new HeadraceError("state_unusable", message, { exit: Exit.USAGE, hint, cause: error });
+}

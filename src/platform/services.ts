@@ -1,0 +1,139 @@
+/** What can be seen of the services of an application, each with several revisions. */
+
+import type { ApplicationConfig, ServiceConfig } from "../config/file/config.ts";
+import { revisionName } from "../config/service.ts";
+import type { Routing } from "../gateway/settings.ts";
+import type { RevisionShare, StatusReport } from "../model/instance.ts";
+import type { RevisionReport, TargetReport, TrafficReport } from "../model/revision.ts";
+import type { DecisionReport } from "../model/scaling.ts";
+import type { ServiceMetrics } from "./application-metrics.ts";
+import type { Live } from "./fleet.ts";
+import type { ServiceState } from "./revisions/store.ts";
+import { type Target, weightOf } from "./revisions/traffic.ts";
+
+/** A service as it runs. */
+export interface Service {
+  readonly config: ServiceConfig;
+  readonly state: ServiceState;
+  /** Its revisions with a share or a tag, by number. */
+  readonly live: ReadonlyMap<number, Live>;
+}
+
+/** What the gateways are told. */
+export function routing(config: ApplicationConfig, services: ReadonlyMap<string, Service>): Routing {
+  return {
+    redirects: config.redirects,
+    services: config.services.map(({ name, routes, splitBy }) => {
+      const { state, live } = services.get(name)!;
+      const key = (revision: number) => live.get(revision)!.revision.key;
+      const { targets, tags } = state.traffic;
+      return {
+        ...{ service: name, routes, splitBy },
+        split: targets.map(({ revision, weight }) => ({ key: key(revision), weight })),
+        tags: tags.map(({ tag, revision }) => ({ tag, key: key(revision) })),
+      };
+    }),
+  };
+}
+
+/** The reports. */
+export class ServiceViews {
+  readonly #services: () => ReadonlyMap<string, Service>;
+
+  constructor(services: () => ReadonlyMap<string, Service>) {
+    this.#services = services;
+  }
+
+  status(): Promise<readonly StatusReport[]> {
+    return Promise.all([...this.#services().values()].map(statusOf));
+  }
+
+  async metrics(): Promise<readonly ServiceMetrics[]> {
+    const all = [...this.#services()].flatMap(([service, { live }]) =>
+      [...live.values()].map((one) => ({ service, ...one })),
+    );
+    return Promise.all(
+      all.map(async ({ service, revision, reporter }) => {
+        return { labels: { service, revision: revision.name }, families: await reporter.metrics() };
+      }),
+    );
+  }
+
+  ready(): { readonly ready: boolean; readonly why: string } {
+    for (const [name, service] of this.#services()) {
+      for (const { revision } of service.state.traffic.targets) {
+        const { ready, why } = service.live.get(revision)!.reporter.ready();
+        if (!ready) return { ready, why: `${name}: ${why}` };
+      }
+    }
+    return { ready: true, why: "" };
+  }
+
+  /** Of all revisions that run, oldest first. */
+  decisions(name: string): readonly DecisionReport[] | undefined {
+    const service = this.#services().get(name);
+    if (service === undefined) return undefined;
+    const all = [...service.live.values()].flatMap(
+      ({ revision }) => revision.scaling?.decisions.list() ?? [],
+    );
+    return all.sort((a, b) => a.at - b.at);
+  }
+
+  traffic(name: string): TrafficReport | undefined {
+    const service = this.#services().get(name);
+    if (service === undefined) return undefined;
+    const { traffic, before } = service.state;
+    return {
+      service: name,
+      targets: traffic.targets.map(targetOf),
+      tags: traffic.tags.map(({ tag, revision }) => ({ tag, revision: revisionName(revision) })),
+      before: before?.map(targetOf) ?? null,
+    };
+  }
+
+  /** Newest first. */
+  revisions(name: string): readonly RevisionReport[] | undefined {
+    const service = this.#services().get(name);
+    if (service === undefined) return undefined;
+    const records = [...service.state.revisions.values()].sort((a, b) => b.number - a.number);
+    return records.map(({ number, createdAt, code, config, secrets }) => {
+      const references = Object.entries(secrets).map(([variable, { store, key }]) => {
+        return [variable, `secret:${store}/${key}`] as const;
+      });
+      return {
+        ...shareOf(service, number),
+        ...{ createdAt, code, app: config.app, secrets: Object.fromEntries(references) },
+      };
+    });
+  }
+}
+
+function shareOf({ state, live }: Service, number: number): RevisionShare {
+  const { targets, tags } = state.traffic;
+  return {
+    revision: revisionName(number),
+    weight: weightOf(targets, number),
+    tags: tags.filter(({ revision }) => revision === number).map(({ tag }) => tag),
+    instances: live.get(number)?.revision.pool.counts.ready ?? 0,
+  };
+}
+
+/** The report of the revision with the largest share, and what the others add. */
+async function statusOf(service: Service): Promise<StatusReport> {
+  const numbers = [...service.live.keys()].sort((a, b) => b - a);
+  const weight = (number: number) => weightOf(service.state.traffic.targets, number);
+  const main = numbers.reduce((best, number) => (weight(number) > weight(best) ? number : best));
+  const reports = await Promise.all(numbers.map((number) => service.live.get(number)!.reporter.status()));
+  const one = reports[numbers.indexOf(main)]!;
+  return {
+    ...one,
+    ready: reports.every(({ ready }, index) => ready || weight(numbers[index]!) === 0),
+    line: { ...one.line, waiting: reports.reduce((sum, { line }) => sum + line.waiting, 0) },
+    revisions: numbers.map((number) => shareOf(service, number)),
+    instances: reports.flatMap(({ instances }) => instances),
+  };
+}
+
+function targetOf({ revision, weight }: Target): TargetReport {
+  return { revision: revisionName(revision), weight };
+}

@@ -1,0 +1,310 @@
+/** Several revisions of one service: shares, tags, the way back, and what is left after a kill. Through the command and HTTP only. */
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { StatusReport } from "../../src/model/instance.ts";
+import type { RevisionReport, TrafficReport } from "../../src/model/revision.ts";
+import { ask, RawClient } from "./client.ts";
+import { command, eventually, freePort, Headrace, PATIENCE_MS, PYTHON, scratchFolder } from "./harness.ts";
+import { Load } from "./load.ts";
+
+setDefaultTimeout(PATIENCE_MS * 6);
+
+/** Answers with its version and that of a module that it imports at the first request. */
+const APP = (version: string) => `
+VERSION = "${version}"
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    import lazy
+    body = (VERSION + " " + lazy.VERSION).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})
+`;
+
+const scratch = scratchFolder();
+afterAll(() => scratch[Symbol.dispose]());
+let count = 0;
+
+class World {
+  readonly folder = join(scratch.path, String(count++));
+  readonly file = join(this.folder, "headrace.yaml");
+  readonly name: string;
+  readonly ports: { readonly port: number; readonly adminPort: number };
+  readonly env: Record<string, string>;
+
+  private constructor(ports: { port: number; adminPort: number }, service: string) {
+    this.ports = ports;
+    this.name = `world-${ports.port}`;
+    this.env = {
+      XDG_RUNTIME_DIR: scratch.path,
+      XDG_STATE_HOME: join(this.folder, "state"),
+      API_KEY: "hunter2",
+    };
+    mkdirSync(this.folder);
+    this.code("v1");
+    writeFileSync(
+      this.file,
+      `
+name: ${this.name}
+listen: { port: ${ports.port} }
+admin: { port: ${ports.adminPort} }
+gateways: 2
+logs: { access: off, format: json }
+services:
+  api:
+    app: app.py
+    python: ${PYTHON}
+    env: { KEY: "secret:env/API_KEY", PLAIN: word }
+${service}
+`,
+    );
+  }
+
+  static async make(service = ""): Promise<World> {
+    return new World({ port: await freePort(), adminPort: await freePort() }, service);
+  }
+
+  code(version: string): void {
+    writeFileSync(join(this.folder, "app.py"), APP(version));
+    writeFileSync(join(this.folder, "lazy.py"), `VERSION = "${version}"\n`);
+  }
+
+  up(): Promise<Headrace> {
+    return Headrace.up(this.file, this.ports, this.env);
+  }
+
+  async run(...args: readonly string[]): Promise<string> {
+    const { status, stdout, stderr } = await command([...args, "--name", this.name], { env: this.env });
+    if (status !== 0) throw new Error(`headrace ${args.join(" ")} ended with ${status}: ${stderr}`);
+    return stdout;
+  }
+
+  async refused(...args: readonly string[]): Promise<string> {
+    const { status, stderr } = await command([...args, "--name", this.name], { env: this.env });
+    expect(status).not.toBe(0);
+    return stderr;
+  }
+
+  async deploy(version: string, ...flags: readonly string[]): Promise<string> {
+    this.code(version);
+    return this.run("deploy", "api", ...flags);
+  }
+}
+
+async function body(headrace: Headrace, head: readonly string[] = [], target = "/"): Promise<string> {
+  return (await ask(headrace.port, "GET", target, head)).body.toString();
+}
+
+const at = (headrace: Headrace, host: string) => body(headrace, [], `http://${host}/`);
+
+async function api<T>(headrace: Headrace, path: string): Promise<T> {
+  return (await (await fetch(`${headrace.adminUrl}/v1/services/api/${path}`)).json()) as T;
+}
+
+/** Asks so often, by several clients at once, and counts the answers. */
+async function counted(
+  headrace: Headrace,
+  requests: number,
+  head: (n: number) => readonly string[] = () => [],
+): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  const clients = 8;
+  await Promise.all(
+    Array.from({ length: clients }, async (_, first) => {
+      using client = await RawClient.open(headrace.port);
+      for (let n = first; n < requests; n += clients) {
+        const { status, body } = await client.request("GET", "/", head(n)).answer();
+        const text = `${status} ${body}`;
+        counts[text] = (counts[text] ?? 0) + 1;
+      }
+    }),
+  );
+  return counts;
+}
+
+const shares = ({ targets }: TrafficReport) => targets.map(({ revision, weight }) => `${revision} ${weight}`);
+
+describe("several revisions of a service", () => {
+  test("share the requests exactly, over all gateways, each with the code that it was made of", async () => {
+    const world = await World.make();
+    await using headrace = await world.up();
+    expect(await world.deploy("v2")).toBe("api serves rev-2.\n");
+    expect(await world.deploy("v3")).toBe("api serves rev-3.\n");
+    // The files are those of v3. rev-1 has no process that has ever imported it.
+    const shown = await world.run(
+      "traffic",
+      "api",
+      "--to",
+      "rev-3=10",
+      "--to",
+      "rev-1=57",
+      "--to",
+      "rev-2=33%",
+    );
+    expect(shown).toBe(
+      "REVISION  SHARE  TAGS\nrev-3       10%\nrev-2       33%\nrev-1       57%\n" +
+        "headrace rollback api brings back: rev-3 100%\n",
+    );
+    expect(await counted(headrace, 10_000)).toEqual({
+      "200 v1 v1": 5_700,
+      "200 v2 v2": 3_300,
+      "200 v3 v3": 1_000,
+    });
+    const ps = await command(["ps"], { env: world.env });
+    expect(ps.stdout).toMatch(/rev-3\s+10%\s+1\nrev-2\s+33%\s+1\nrev-1\s+57%\s+1\n/);
+    const status = (await (await fetch(`${headrace.adminUrl}/v1/services`)).json()) as StatusReport[];
+    expect(status[0]!.revision).toBe("rev-1");
+    expect(status[0]!.instances.map(({ revision }) => revision)).toEqual(["rev-3", "rev-2", "rev-1"]);
+    const metrics = await headrace.metrics();
+    expect(metrics).toContain('headrace_requests_total{service="api",revision="rev-1",code="200"} 5700');
+  });
+
+  test("keep no instances without a share, and come back by a rollback, and by another one go again", async () => {
+    const world = await World.make("    preload: off");
+    await using headrace = await world.up();
+    const load = new Load(headrace.port, 4, () => "/");
+    await world.deploy("v2");
+    expect(await body(headrace)).toBe("v2 v2");
+    await eventually("the old instances to go", async () => {
+      const [status] = (await (await fetch(`${headrace.adminUrl}/v1/services`)).json()) as StatusReport[];
+      const revisions = (await api<RevisionReport[]>(headrace, "revisions")).map(
+        ({ instances }) => instances,
+      );
+      return status!.instances.length === 1 && Bun.deepEquals(revisions, [1, 0]) ? true : undefined;
+    });
+    expect(await world.run("rollback", "api")).toStartWith("REVISION  SHARE  TAGS\nrev-1      100%\n");
+    expect(await body(headrace)).toBe("v1 v1");
+    await world.run("rollback", "api");
+    expect(await body(headrace)).toBe("v2 v2");
+    // An instance that is replaced imports what its revision was made of, too.
+    await world.deploy("v3", "--no-traffic");
+    expect(await body(headrace)).toBe("v2 v2");
+    const [status] = (await (await fetch(`${headrace.adminUrl}/v1/services`)).json()) as StatusReport[];
+    const old = status!.instances[0]!.id;
+    await fetch(`${headrace.adminUrl}/v1/instances/${old}/restart`, { method: "POST" });
+    await eventually("the new instance", async () => {
+      const [now] = (await (await fetch(`${headrace.adminUrl}/v1/services`)).json()) as StatusReport[];
+      return now!.instances.some(({ id }) => id === old) ? undefined : true;
+    });
+    expect(await body(headrace)).toBe("v2 v2");
+    await load.stop();
+    expect(load.wrong).toEqual([]);
+    expect([...load.bodies].sort()).toEqual(["v1 v1", "v2 v2"]);
+  });
+
+  test("are chosen by a key where the service says by which", async () => {
+    const world = await World.make("    split: { cookie: session }");
+    await using headrace = await world.up();
+    await world.deploy("v2");
+    await world.run("traffic", "api", "--to", "rev-2=50", "--to", "rev-1=50");
+    const of = async (user: number) => body(headrace, [`cookie: theme=dark; session=user-${user}`]);
+    const first = await Promise.all(Array.from({ length: 60 }, (_, user) => of(user)));
+    for (let again = 0; again < 3; again++) {
+      expect(await Promise.all(first.map((_, user) => of(user)))).toEqual(first);
+    }
+    expect([...new Set(first)].sort()).toEqual(["v1 v1", "v2 v2"]);
+    // Without a key each goes where its turn is.
+    expect(await counted(headrace, 100)).toEqual({ "200 v1 v1": 50, "200 v2 v2": 50 });
+  });
+
+  test("are reached by their tag, whatever their share", async () => {
+    const world = await World.make();
+    await using headrace = await world.up();
+    expect(await world.deploy("v2", "--no-traffic")).toBe(
+      "api has rev-2, which gets no requests yet. Look at it: headrace traffic api --tag next=rev-2\n",
+    );
+    expect(await world.run("traffic", "api", "--tag", "blue=rev-2")).toBe(
+      "REVISION  SHARE  TAGS\nrev-1      100%\nrev-2        0%  blue\n",
+    );
+    expect(await at(headrace, "blue---shop.test")).toBe("v2 v2");
+    expect(await at(headrace, "shop.test")).toBe("v1 v1");
+    await world.run("traffic", "api", "--tag", "blue=rev-1", "--tag", "green=rev-2");
+    expect(await at(headrace, "BLUE---shop.test:80")).toBe("v1 v1");
+    expect(await at(headrace, "green---shop.test")).toBe("v2 v2");
+    await world.run("traffic", "api", "--untag", "green");
+    expect((await api<TrafficReport>(headrace, "traffic")).tags).toEqual([
+      { tag: "blue", revision: "rev-1" },
+    ]);
+  });
+
+  test("are refused with a word when they cannot be as they are asked for", async () => {
+    const world = await World.make();
+    await using headrace = await world.up();
+    await world.deploy("v2");
+    const to = (...words: readonly string[]) => world.refused("traffic", "api", ...words);
+    expect(await to("--to", "rev-1=10", "--to", "rev-2=80")).toBe(
+      "headrace: The shares add up to 90%, not 100%. Name every revision that is to get requests.\n",
+    );
+    expect(await to("--to", "rev-9=100")).toBe("headrace: There is no rev-9. There are rev-2, rev-1.\n");
+    expect(await to("--to", "blue")).toContain('"blue" cannot be used');
+    expect(await to("--tag", "Blue=rev-1")).toContain('"Blue" cannot be a tag');
+    expect(await to("--untag", "blue")).toBe('headrace: There is no tag "blue". There are none.\n');
+    // Nothing of it has changed anything.
+    expect(shares(await api<TrafficReport>(headrace, "traffic"))).toEqual(["rev-2 100"]);
+    writeFileSync(join(world.folder, "app.py"), "raise RuntimeError('broken')\n");
+    await world.refused("deploy", "api");
+    expect(await body(headrace)).toBe("v2 v2");
+    expect((await api<RevisionReport[]>(headrace, "revisions")).map(({ revision }) => revision)).toEqual([
+      "rev-2",
+      "rev-1",
+    ]);
+  });
+});
+
+describe("the state of an application", () => {
+  test("is what it was when the platform was killed: revisions with their code, shares, tags", async () => {
+    const world = await World.make();
+    {
+      const headrace = await world.up();
+      await world.deploy("v2");
+      await world.deploy("v3");
+      await world.run("traffic", "api", "--to", "rev-2=60", "--to", "rev-1=40", "--tag", "blue=rev-3");
+      await headrace.kill();
+    }
+    await using headrace = await world.up();
+    const traffic = await api<TrafficReport>(headrace, "traffic");
+    expect(traffic).toEqual({
+      service: "api",
+      targets: [
+        { revision: "rev-2", weight: 60 },
+        { revision: "rev-1", weight: 40 },
+      ],
+      tags: [{ tag: "blue", revision: "rev-3" }],
+      before: [{ revision: "rev-3", weight: 100 }],
+    });
+    expect(await counted(headrace, 100)).toEqual({ "200 v1 v1": 40, "200 v2 v2": 60 });
+    expect(await at(headrace, "blue---x")).toBe("v3 v3");
+    await world.run("rollback", "api");
+    expect(await counted(headrace, 10)).toEqual({ "200 v3 v3": 10 });
+    expect(await world.deploy("v4")).toBe("api serves rev-4.\n");
+  });
+
+  test("has references to secrets, never their values, and is for its user only", async () => {
+    const world = await World.make();
+    await using headrace = await world.up();
+    const [revision] = await api<RevisionReport[]>(headrace, "revisions");
+    expect(revision).toMatchObject({ secrets: { KEY: "secret:env/API_KEY" }, app: "app.py" });
+    expect(revision!.code).toMatch(/^[0-9a-f]{64}$/);
+    const files = [...new Bun.Glob("**/*").scanSync({ cwd: world.env["XDG_STATE_HOME"]!, dot: true })];
+    expect(files.some((path) => path.endsWith("state.sqlite"))).toBeTrue();
+    for (const path of files) {
+      const content = readFileSync(join(world.env["XDG_STATE_HOME"]!, path), "latin1");
+      expect(content).not.toContain("hunter2");
+    }
+    const second = await command(["up", "-f", world.file], { env: { ...world.env } });
+    expect(second.status).toBe(2);
+  });
+
+  test("gives changed code a new revision with all requests at the next start", async () => {
+    const world = await World.make();
+    const first = await world.up();
+    await first.stop();
+    world.code("v2");
+    await using headrace = await world.up();
+    expect(await body(headrace)).toBe("v2 v2");
+    expect(shares(await api<TrafficReport>(headrace, "traffic"))).toEqual(["rev-2 100"]);
+    expect(await world.run("rollback", "api")).toStartWith("REVISION  SHARE  TAGS\nrev-1      100%\n");
+    expect(await body(headrace)).toBe("v1 v1");
+  });
+});
