@@ -47,6 +47,12 @@ describe("csv", () => {
     ]);
   });
 
+  test("docs/load.md names every column", async () => {
+    const docs = await Bun.file(`${import.meta.dir}/../../../docs/load.md`).text();
+    const names = csv(short).split("\r\n")[0]!.split(",");
+    expect(names.filter((name) => !docs.includes(`\`${name}\``) && !name.startsWith("status_"))).toEqual([]);
+  });
+
   test("without a server there are no columns of one", () => {
     const text = csv({ ...short, server: null });
     expect(text.split("\r\n")[0]).not.toContain("server");
