@@ -21,6 +21,7 @@ import { checkOptions } from "../src/cli/commands/check-options.ts";
 import { deployOptions } from "../src/cli/commands/deploy.ts";
 import { doctorOptions } from "../src/cli/commands/doctor-options.ts";
 import { eventsOptions } from "../src/cli/commands/events.ts";
+import { logsOptions } from "../src/cli/commands/logs.ts";
 import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
 import { trafficOptions } from "../src/cli/commands/traffic.ts";
 import { upOptions } from "../src/cli/commands/up-options.ts";
@@ -53,6 +54,7 @@ const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
     events: () => flagTable(eventsOptions, targetOptions),
     deploy: () => flagTable(deployOptions, targetOptions),
     traffic: () => flagTable(trafficOptions, targetOptions),
+    logs: () => flagTable(logsOptions, targetOptions),
     target: () => flagTable(targetOptions),
     doctor: doctorTable,
     simulate: simulateTables,

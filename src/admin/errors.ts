@@ -47,6 +47,11 @@ export const adminErrors = {
     text: "There is no instance of this id.",
     hint: "headrace ps lists them.",
   },
+  admin_no_logs: {
+    status: 404,
+    whose: "user",
+    text: "No log lines are kept: --log-keep is 0, or they cannot be written.",
+  },
   admin_starting: { status: 503, whose: "user", text: "The start is still under way." },
   admin_internal: {
     status: 500,

@@ -1,5 +1,7 @@
 /** What the routes do: each asks the platform. */
 
+import type { EventReport } from "../model/event.ts";
+import { type LogStore, wanted } from "../telemetry/log-store.ts";
 import { metricContentTypes, metricFormat, writeMetrics } from "../telemetry/prometheus.ts";
 import type { AdminErrorCode } from "./errors.ts";
 import { type EventFeed, type Held, lostText } from "./feed.ts";
@@ -13,6 +15,8 @@ import type { Streams } from "./sse.ts";
 export interface HandlerTools {
   readonly ports: AdminPorts;
   readonly feed: EventFeed;
+  /** Null where no lines are kept. */
+  readonly store: LogStore | null;
   readonly streams: Streams;
   /** Between two comments in a stream. */
   readonly heartbeatMs: number;
@@ -47,8 +51,11 @@ export function makeHandlers(tools: HandlerTools): Handlers<Routes> {
     rollback: async ({ params }) => known(await ports.rollback(params.service)),
     decisions: () => ports.decisions() ?? starting,
     events: ({ query, request }) => eventStream(tools, query, request.headers.get("last-event-id")),
+    logs: ({ query, request }) => logStream(tools, query, request.headers.get("last-event-id")),
     reload: async () => acted(await ports.reload(), "admin_starting"),
     stacks: async ({ params }) => acted(await ports.stacks(params.instance), "admin_instance_unknown"),
+    restartService: async ({ params }) =>
+      acted(await ports.restartService(params.service), "admin_service_unknown"),
     restartInstance: async ({ params }) =>
       acted(await ports.restart(params.instance), "admin_instance_unknown"),
   };
@@ -76,6 +83,61 @@ function eventStream(
     dropped: () => log("admin.reader_dropped", "A reader of the stream of events was too slow."),
     heartbeatMs,
   });
+}
+
+/** Lines that come first when nobody says how many. */
+const TAIL = 200;
+/** Lines that a reader who comes back has missed, at most. */
+const MISSED = 10_000;
+
+async function logStream(
+  { ports, store, streams, heartbeatMs, log }: HandlerTools,
+  query: {
+    readonly service?: string;
+    readonly instance?: string;
+    readonly since?: number;
+    readonly tail?: number;
+    readonly follow?: boolean;
+  },
+  seen: string | null,
+) {
+  if (store === null) return new Refusal("admin_no_logs" as const);
+  const { service, instance, since, follow = false } = query;
+  if (service !== undefined && ports.decisionsOf(service) === undefined && !store.has(service))
+    return new Refusal("admin_service_unknown" as const);
+  const after = seen !== null && /^\d{1,16}$/.test(seen) ? Number(seen) : undefined;
+  const tail = query.tail ?? (after === undefined ? TAIL : MISSED);
+  const wants = { service, instance, since, after, tail };
+  // What comes while the files are read must not be lost, nor come twice.
+  const meanwhile: EventReport[] = [];
+  let pass = (line: EventReport) => {
+    meanwhile.push(line);
+  };
+  const unlisten = follow
+    ? store.listen((line) => {
+        if (wanted(line, wants)) pass(line);
+      })
+    : () => {};
+  const first = await store.read(wants).catch((error: unknown) => {
+    unlisten();
+    throw error;
+  });
+  const known = new Set(first.map(({ id }) => id));
+  return streams.answer({
+    first: [...first, ...meanwhile.filter(({ id }) => !known.has(id))].map(lineText),
+    follow: follow
+      ? (send) => {
+          pass = (line) => send(lineText(line));
+          return unlisten;
+        }
+      : null,
+    dropped: () => log("admin.reader_dropped", "A reader of log lines was too slow."),
+    heartbeatMs,
+  });
+}
+
+function lineText(line: EventReport): string {
+  return `id: ${line.id}\nevent: log\ndata: ${JSON.stringify(line)}\n\n`;
 }
 
 /** @param unknown what to answer when there is nothing of that name */

@@ -56,6 +56,8 @@ export interface AdminPorts {
   reload(): Promise<ActionOutcome>;
   /** Writes the stacks of all threads of an instance to its log. */
   stacks(instance: string): Promise<ActionOutcome>;
+  /** Replaces all instances of a service, one after the other. Resolves when all are replaced, or one could not be. */
+  restartService(service: string): Promise<ActionOutcome>;
   /** Replaces one instance. Resolves when the replacement serves, or could not. */
   restart(instance: string): Promise<ActionOutcome>;
 }

@@ -128,6 +128,21 @@ export const routes = {
     answer: events(event, "The events."),
     errors: [],
   },
+  logs: {
+    method: "GET",
+    path: "/v1/logs",
+    summary: "The last log lines of a service or of all, and those that come",
+    doc: "Server-sent events, each named log: what apps write, and what Headrace says of their instances. A line of an app is an event app.output; its fields are service.name, service.version, service.instance.id, log.iostream and, within a request, request_id. With the header Last-Event-ID the stream goes on after that line. A comment comes every 15 seconds. A reader that is too slow is cut off.",
+    query: {
+      service: string("Only lines of this service."),
+      instance: string("Only lines of this instance."),
+      since: integer("Only lines from this time on, in Unix milliseconds."),
+      tail: integer("Begins with so many of the last lines. Default: 200.", { minimum: 0, maximum: 10_000 }),
+      follow: boolean("Goes on with the lines that come. Default: false."),
+    },
+    answer: events(event, "The lines."),
+    errors: ["admin_service_unknown", "admin_no_logs", "admin_starting"],
+  },
   reload: {
     method: "POST",
     path: "/v1/reload",
@@ -144,6 +159,16 @@ export const routes = {
     params: INSTANCE,
     answer: done,
     errors: ["admin_instance_unknown", "admin_starting"],
+    fails: true,
+  },
+  restartService: {
+    method: "POST",
+    path: "/v1/services/{service}/restart",
+    summary: "Replaces all instances of a service, one after the other; each new one is ready first",
+    doc: "With the code that they have: a deploy is for new code. Answers once all are replaced. 422 when a new one does not start; those that were not replaced stay.",
+    params: SERVICE,
+    answer: done,
+    errors: ["admin_service_unknown", "admin_starting"],
     fails: true,
   },
   restartInstance: {

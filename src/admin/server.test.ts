@@ -96,6 +96,7 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     decisions: () => world.decisions ?? null,
     reload: act("reload"),
     stacks: act("stacks"),
+    restartService: act("restartService"),
     restart: act("restart"),
   };
   const server = startAdmin({
@@ -105,6 +106,7 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     listen: [],
     socket: "",
     token: "",
+    store: null,
     ports,
     feed: new EventFeed({ ...FEED, run: "r" }),
     log: (record) => logged.push(record),

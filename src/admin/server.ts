@@ -3,6 +3,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import { Exit, HeadraceError, messageOf, systemCode } from "../base/errors.ts";
 import type { LogSink } from "../model/log.ts";
+import type { LogStore } from "../telemetry/log-store.ts";
 import { Api, MAX_BODY_BYTES } from "./api.ts";
 import { adminErrors } from "./errors.ts";
 import type { EventFeed } from "./feed.ts";
@@ -25,6 +26,8 @@ export interface AdminOptions {
   readonly token: string;
   readonly ports: AdminPorts;
   readonly feed: EventFeed;
+  /** Null where no lines are kept. */
+  readonly store: LogStore | null;
   readonly log: LogSink;
   /** Between two comments in a stream; {@link HEARTBEAT_MS} unless said otherwise. */
   readonly heartbeatMs?: number;
@@ -73,9 +76,9 @@ class Admin {
 
   constructor(options: AdminOptions) {
     this.#options = options;
-    const { ports, feed, heartbeatMs = HEARTBEAT_MS } = options;
+    const { ports, feed, store, heartbeatMs = HEARTBEAT_MS } = options;
     const log = this.#log.bind(this);
-    this.#api = new Api({ ports, feed, streams: this.#streams, heartbeatMs, log });
+    this.#api = new Api({ ports, feed, store, streams: this.#streams, heartbeatMs, log });
   }
 
   open(further: readonly Address[]): AdminServer {

@@ -27,6 +27,7 @@ function serve(heartbeatMs = 60_000): AdminServer {
     listen: [],
     socket: "",
     token: "",
+    store: null,
     // The stream asks the platform for nothing.
     ports: {} as AdminPorts,
     feed,

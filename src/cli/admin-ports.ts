@@ -28,6 +28,10 @@ export function adminPorts(service: string, running: () => Running | null): Admi
     metrics: async () => (await running()?.metrics()) ?? [],
     decisions: () => running()?.decisions() ?? null,
     reload: () => act(running(), (here) => here.reload().then(() => true)),
+    restartService: (name) => {
+      if (name !== service) return Promise.resolve({ kind: "unknown-service" });
+      return act(running(), (here) => here.restartAll().then(() => true));
+    },
     stacks: (instance) => act(running(), (here) => here.stacks(instance)),
     restart: (instance) => act(running(), (here) => here.restart(instance)),
   };
@@ -65,6 +69,7 @@ export function applicationPorts(
     metrics: async () => (await running()?.metrics()) ?? [],
     decisions: () => (running() === null ? null : []),
     reload: () => act(running(), () => reload().then(() => true)),
+    restartService: (name) => act(running(), (here) => here.restartService(name)),
     stacks: (instance) => act(running(), (here) => here.stacks(instance)),
     restart: (instance) => act(running(), (here) => here.restart(instance)),
   };

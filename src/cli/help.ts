@@ -18,6 +18,8 @@ Usage
   headrace down              Stop what runs, requests in flight first
   headrace check             Say what is wrong with headrace.yaml
   headrace ps                Show the Headraces that run here, with their instances
+  headrace logs [SERVICE]    Show the last log lines; -f goes on
+  headrace restart SERVICE   Replace all its instances, without losing a request
   headrace events            Show what happened of late; -f goes on
   headrace doctor APP        Say what makes an app slow to start or unsafe to fork
   headrace simulate TRACE    Replay a trace of arrivals through the autoscaler

@@ -18,6 +18,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   rollback: async () => (await import("./commands/rollback.ts")).rollback,
   check: async () => (await import("./commands/check.ts")).check,
   ps: async () => (await import("./commands/ps.ts")).ps,
+  logs: async () => (await import("./commands/logs.ts")).logs,
+  restart: async () => (await import("./commands/restart.ts")).restart,
   events: async () => (await import("./commands/events.ts")).events,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   simulate: async () => (await import("./commands/simulate.ts")).simulate,

@@ -9,21 +9,43 @@ import type { Environment } from "../config/parse.ts";
 import type { RunConfig } from "../config/run-config.ts";
 import { removeRunState, socketPath, startTicks, writeRunState } from "../config/rundir.ts";
 import type { LogRecord } from "../model/log.ts";
-import type { RunLogs } from "../platform/run-logs.ts";
+import { type LogStore, openLogs, openStore, type RunLogs, shared } from "../platform/run-logs.ts";
+import type { Io } from "./io.ts";
 import type { Signals } from "./signals.ts";
 
-/** The events of this run. */
-export function newFeed(): EventFeed {
-  return new EventFeed({ ...FEED, run: Date.now().toString(36) });
+/** What tells of what happens. */
+export interface Telling {
+  readonly logs: RunLogs;
+  readonly feed: EventFeed;
+  /** Null where no lines are kept. */
+  readonly store: LogStore | null;
+  close(): Promise<void>;
 }
 
-/** Logs whose records are events as well. @param about fields that the events have beside their own */
-export function fed(logs: RunLogs, feed: EventFeed, about: LogRecord["fields"] = {}): RunLogs {
+export interface TellingOptions {
+  readonly config: Pick<RunConfig, "logFormat" | "logLevel" | "logKeep">;
+  /** Where the last lines are kept. */
+  readonly folder: string;
+  /** Fields that all records get which do not have them. */
+  readonly about: LogRecord["fields"];
+  readonly io: Io;
+}
+
+/** Opens the logs, the feed of events and the store of the last lines; what is logged goes to all of them. */
+export function openTelling({ config, folder, about, io }: TellingOptions): Telling {
+  const feed = new EventFeed({ ...FEED, run: Date.now().toString(36) });
+  const plain = openLogs(config, io);
+  const store = openStore(folder, config.logKeep, plain.log);
+  const more = (record: LogRecord) => ({ ...record, fields: { ...about, ...record.fields } });
+  const logs = shared(plain, {
+    own: (record) => feed.add(more(record)),
+    all: (record) => store?.add(more(record)),
+  });
   return {
-    ...logs,
-    log(record) {
-      logs.log(record);
-      feed.add({ ...record, fields: { ...about, ...record.fields } });
+    ...{ logs, feed, store },
+    async close() {
+      store?.close();
+      await logs.close();
     },
   };
 }
@@ -31,12 +53,7 @@ export function fed(logs: RunLogs, feed: EventFeed, about: LogRecord["fields"] =
 /** Opens the admin API as the flags have it. Null when it is off. @throws HeadraceError when it cannot be had */
 export function openAdmin(
   config: RunConfig,
-  about: {
-    readonly ports: AdminPorts;
-    readonly feed: EventFeed;
-    readonly logs: RunLogs;
-    readonly runDir: string;
-  },
+  about: Telling & { readonly ports: AdminPorts; readonly runDir: string },
   env: Environment,
 ): AdminServer | null {
   if (!config.admin) return null;
@@ -49,6 +66,7 @@ export function openAdmin(
     token: readToken(config.adminTokenFile, env),
     ports: about.ports,
     feed: about.feed,
+    store: about.store,
     log: about.logs.log,
   });
 }

@@ -309,6 +309,14 @@ const logOptions = {
     fallback: "auto",
     doc: "One line a request, on stdout. auto: text on a terminal, else json.",
   }),
+  logKeep: size({
+    flag: "log-keep",
+    group: "Logs",
+    fallback: "8Mi",
+    min: "256Ki",
+    zero: true,
+    doc: "Disk for the last log lines of a service, which headrace logs shows. 0: none are kept.",
+  }),
   logLevel: choice({
     flag: "log-level",
     group: "Logs",

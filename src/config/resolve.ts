@@ -198,6 +198,7 @@ function seeingPart(parsed: ParsedRun, facts: Facts) {
     accessLog: values.accessLog === "auto" ? format(facts.stdoutIsTerminal) : values.accessLog,
     logLevel: values.logLevel,
     logFormat: values.logFormat === "auto" ? format(facts.stderrIsTerminal) : values.logFormat,
+    logKeep: values.logKeep,
     admin: values.admin,
     adminHost: values.adminHost.replace(/^\[(.*)\]$/, "$1"),
     adminPort: values.adminPort,

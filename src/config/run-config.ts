@@ -110,6 +110,8 @@ export interface RunConfig {
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly logFormat: "text" | "json";
 
+  /** Bytes on disk for the last log lines of a service; 0: none are kept. */
+  readonly logKeep: number;
   readonly admin: boolean;
   readonly adminHost: string;
   readonly adminPort: number;

@@ -63,6 +63,8 @@ export interface RunningApplication {
   rollback(service: string): Promise<TrafficReport | undefined>;
   /** Newest first. */
   revisions(service: string): readonly RevisionReport[] | undefined;
+  /** Replaces all instances of a service, one after the other. False when there is no such service. @throws HeadraceError restart_failed */
+  restartService(service: string): Promise<boolean>;
   stacks(instance: string): boolean;
   restart(instance: string): Promise<boolean>;
 }
@@ -180,6 +182,11 @@ class Application {
       rollback: async (service) => {
         await this.#exclusive(() => this.#direct(service, rolledBack));
         return views.traffic(service);
+      },
+      restartService: async (service) => {
+        const found = this.#services.get(service);
+        for (const { revision } of found?.live.values() ?? []) await revision.restartAll();
+        return found !== undefined;
       },
       stacks: (instance) => [...this.#fleet.all].some((revision) => revision.pool.stacks(instance)),
       restart: async (instance) => {

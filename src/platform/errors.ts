@@ -40,4 +40,10 @@ export const platformErrors = {
     text: "The folder of the application's state cannot be written, or its file cannot be read.",
   },
   gateway_failed: { whose: "system", exit: Exit.SYSTEM, text: "A gateway process could not start." },
+  restart_failed: {
+    exit: Exit.APP,
+    whose: "user",
+    text: "A new instance did not start, so those that were not replaced yet stay.",
+    hint: "headrace logs shows why.",
+  },
 } as const satisfies ErrorTable;

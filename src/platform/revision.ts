@@ -3,6 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { Exit, HeadraceError } from "../base/errors.ts";
 import type { RunConfig } from "../config/run-config.ts";
 import { createMeterFile, MeterReader } from "../gateway/meter.ts";
 import { SlotTable } from "../gateway/table.ts";
@@ -200,6 +201,20 @@ export class Revision {
     const known = (await this.pool.report()).some((part) => part.id === instance);
     if (known) await this.pool.recycle(instance, "asked for");
     return known;
+  }
+
+  /**
+   * Replaces all instances that are ready, one after the other.
+   * @throws HeadraceError restart_failed when a new one does not start; those that were not replaced stay
+   */
+  async restartAll(): Promise<void> {
+    for (const { id, state } of await this.pool.report()) {
+      if (state !== "ready" || (await this.pool.recycle(id, "asked for"))) continue;
+      const stays = (await this.pool.report()).some((part) => part.id === id && part.state === "ready");
+      if (!stays) continue;
+      const message = `The replacement of ${id} did not start, so it stays; the log says why.`;
+      throw new HeadraceError("restart_failed", message, { exit: Exit.APP });
+    }
   }
 
   /** Requests that run or wait, and so keep the revision from being stopped without harm. */

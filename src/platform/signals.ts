@@ -68,5 +68,9 @@ export const platformEvents = {
     level: "warn",
     text: "Lines of the access log were dropped because whoever reads stdout was too slow.",
   },
+  "log.not_kept": {
+    level: "warn",
+    text: "Log lines cannot be written where headrace logs would find them; the message says why.",
+  },
   "log.dropped": { level: "warn", text: "Log lines were dropped because whoever reads them was too slow." },
 } as const satisfies EventTable;

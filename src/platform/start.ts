@@ -46,6 +46,8 @@ export interface Running {
   reload(): Promise<void>;
   /** Has an instance write the stacks of all its threads to the log. False when there is no such instance. */
   stacks(instance: string): boolean;
+  /** Replaces all instances, one after the other. @throws HeadraceError restart_failed */
+  restartAll(): Promise<void>;
   /** Replaces one instance. False when there is no such instance. */
   restart(instance: string): Promise<boolean>;
 }
@@ -141,6 +143,7 @@ class Platform {
       decisions: () => revision.scaling?.decisions.list() ?? [],
       reload: () => pool.reload(),
       stacks: (instance) => pool.stacks(instance),
+      restartAll: () => revision.restartAll(),
       restart: (instance) => revision.restart(instance),
     };
   }

@@ -60,7 +60,9 @@ const examples: Readonly<Record<keyof Routes, Example>> = {
   rollback: WEB,
   decisions: {},
   events: { query: { follow: "false" } },
+  logs: { query: { service: "web", tail: "5", since: "1" } },
   reload: {},
+  restartService: WEB,
   stacks: ANY_INSTANCE,
   restartInstance: ANY_INSTANCE,
 };

@@ -50,7 +50,7 @@ export async function events(argv: readonly string[], io: Io): Promise<number> {
   const read = readArguments(shape, argv, io);
   if (typeof read === "number") return read;
   const { service, tail, json, follow: goOn } = read.values;
-  const asText = lineFormat(json ? "json" : "text", { terminal: io.stdoutIsTerminal, env: io.env });
+  const asText = lineFormat({ terminal: io.stdoutIsTerminal, env: io.env });
   await follow({
     path: "/v1/events",
     query: { follow: goOn, ...(service === "" ? {} : { service }) },

@@ -1,4 +1,4 @@
-import type { EventFeed } from "../../admin/feed.ts";
+import { join } from "node:path";
 import { Exit, messageOf } from "../../base/errors.ts";
 import { ReleaseStack } from "../../base/release.ts";
 import type { ConfigErrorCode } from "../../config/errors.ts";
@@ -6,7 +6,8 @@ import { loadRun } from "../../config/load.ts";
 import type { RunConfig } from "../../config/run-config.ts";
 import { ensureRunDir } from "../../config/rundir.ts";
 import { revisionName } from "../../config/service.ts";
-import { openLogs, type RunLogs } from "../../platform/run-logs.ts";
+import { stateDirPath } from "../../config/statedir.ts";
+import type { RunLogs } from "../../platform/run-logs.ts";
 import type { Running } from "../../platform/start.ts";
 import { adminPorts } from "../admin-ports.ts";
 import { cliRecord } from "../events.ts";
@@ -14,7 +15,7 @@ import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { runHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { exitCodeOf, fed, newFeed, noteRun, openAdmin, withoutTraceback } from "../serving.ts";
+import { exitCodeOf, noteRun, openAdmin, openTelling, type Telling, withoutTraceback } from "../serving.ts";
 import { listenToSignals } from "../signals.ts";
 import { startedRecord, startedText } from "../started.ts";
 import { tellError, tellProblems } from "../tell.ts";
@@ -36,23 +37,23 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return Exit.USAGE;
   }
   tellProblems(io, [], loaded.notices);
-  const { service } = loaded.config;
-  const feed = newFeed();
-  const about = { "service.name": service, "service.version": revisionName(1) };
-  const logs = fed(openLogs(loaded.config, io), feed, about);
-  const deaf = tellFaults({ log: logs.log, flushNow: logs.flushNow, exit: process.exit });
+  const { config } = loaded;
+  const about = { "service.name": config.service, "service.version": revisionName(1) };
+  const folder = join(stateDirPath(io.env, { name: config.service, file: placeOf(config) }), "logs");
+  const telling = openTelling({ config, folder, about, io });
+  const { log, flushNow } = telling.logs;
+  const deaf = tellFaults({ log, flushNow, exit: process.exit });
   try {
-    return await serve(loaded.config, io, { logs, feed });
+    return await serve(config, io, telling);
   } finally {
     deaf();
-    await logs.close();
+    await telling.close();
   }
 }
 
-/** What tells of what happens. */
-interface Telling {
-  readonly logs: RunLogs;
-  readonly feed: EventFeed;
+/** Tells an app and an address from others, so that what is kept of them does not mix. */
+function placeOf({ cwd, app, uds, host, port }: RunConfig): string {
+  return `${cwd}/${app}@${uds === "" ? `${host}:${port}` : uds}`;
 }
 
 async function serve(config: RunConfig, io: Io, telling: Telling): Promise<number> {

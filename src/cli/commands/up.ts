@@ -1,4 +1,4 @@
-import type { EventFeed } from "../../admin/feed.ts";
+import { join } from "node:path";
 import type { AdminServer } from "../../admin/server.ts";
 import { Exit, HeadraceError } from "../../base/errors.ts";
 import { ReleaseStack, type Undo } from "../../base/release.ts";
@@ -9,14 +9,13 @@ import { absolute, type Facts } from "../../config/resolve.ts";
 import { ensureRunDir } from "../../config/rundir.ts";
 import { stateDirPath } from "../../config/statedir.ts";
 import type { RunningApplication } from "../../platform/application.ts";
-import { openLogs, type RunLogs } from "../../platform/run-logs.ts";
 import { applicationPorts } from "../admin-ports.ts";
 import { cliRecord } from "../events.ts";
 import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { commandHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { exitCodeOf, fed, newFeed, noteRun, openAdmin, withoutTraceback } from "../serving.ts";
+import { exitCodeOf, noteRun, openAdmin, openTelling, type Telling, withoutTraceback } from "../serving.ts";
 import { listenToSignals } from "../signals.ts";
 import { applicationRecord, applicationText } from "../started.ts";
 import { problemLine, tellError, tellProblems } from "../tell.ts";
@@ -55,25 +54,26 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
   }
   tellProblems(io, [], loaded.notices);
   const { application } = loaded;
-  const feed = newFeed();
-  const logs = fed(openLogs(application.services[0]!.run, io), feed);
-  const deaf = tellFaults({ log: logs.log, flushNow: logs.flushNow, exit: process.exit });
-  const around = { io, logs, feed, facts, env: io.env, stateDir: parsed.values.stateDir };
+  const config = application.services[0]!.run;
+  const { stateDir: given } = parsed.values;
+  const stateDir = given === "" ? stateDirPath(io.env, application) : absolute(given, facts.cwd);
+  const telling = openTelling({ config, folder: join(stateDir, "logs"), about: {}, io });
+  const { log, flushNow } = telling.logs;
+  const deaf = tellFaults({ log, flushNow, exit: process.exit });
   try {
+    const around = { io, ...telling, facts, env: io.env, stateDir };
     return await new Up(application, around).serve(parsed.values.watch);
   } finally {
     deaf();
-    await logs.close();
+    await telling.close();
   }
 }
 
-interface Surroundings {
+interface Surroundings extends Telling {
   readonly io: Io;
-  readonly logs: RunLogs;
-  readonly feed: EventFeed;
   readonly facts: Facts;
   readonly env: Environment;
-  /** As it was given; empty: the usual one. */
+  /** Absolute. */
   readonly stateDir: string;
 }
 
@@ -98,7 +98,7 @@ class Up {
       const admin = this.#openAdmin(runDir);
       const { startApplication } = await import("../../platform/application.ts");
       const starting = startApplication(this.#application, {
-        stateDir: this.#stateDir(),
+        stateDir: this.#around.stateDir,
         log: (record) => logs.log(this.#running === null ? withoutTraceback(record) : record),
         output: logs.output,
         gatewayCommand: [process.execPath, ...process.execArgv, Bun.main, "__gateway"],
@@ -119,11 +119,6 @@ class Up {
     } finally {
       await release.release().catch((error: unknown) => tellError(io, error));
     }
-  }
-
-  #stateDir(): string {
-    const { env, facts, stateDir } = this.#around;
-    return stateDir === "" ? stateDirPath(env, this.#application) : absolute(stateDir, facts.cwd);
   }
 
   #openAdmin(runDir: string): AdminServer | null {

@@ -393,6 +393,7 @@ export const application: MapShape = {
       access: sets("accessLog"),
       level: sets("logLevel"),
       format: sets("logFormat"),
+      keep: sets("logKeep"),
     }),
     admin: group("The port of health, metrics and the API behind ps.", {
       enabled: sets("admin"),
