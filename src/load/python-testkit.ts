@@ -6,7 +6,8 @@ import type { FromGenerator, Tick } from "./messages.ts";
 import { forShard, type GeneratorProcess, type ScenarioPlan, spawnPython } from "./python.ts";
 import { Sum } from "./testkit.ts";
 
-export const PYTHON = join(import.meta.dir, "../../.venv/bin/python");
+/** The interpreter that scenarios are run with; another one by HEADRACE_TEST_PYTHON. */
+export const PYTHON = process.env["HEADRACE_TEST_PYTHON"] ?? join(import.meta.dir, "../../.venv/bin/python");
 /** For tests with processes. Only a failure takes this long. */
 export const PATIENCE_MS = 60_000;
 
@@ -57,12 +58,13 @@ export interface Run {
   readonly source: string;
   readonly wish?: Wish;
   readonly shards?: number;
+  readonly python?: string;
   /** Called with the sum of all ticks so far; tells the processes to finish when it says so. */
   readonly until?: (sum: Sum) => boolean;
 }
 
 /** Runs a scenario in one or more processes, to its end. */
-export async function run({ source, wish = {}, shards = 1, until }: Run): Promise<Found> {
+export async function run({ source, wish = {}, shards = 1, python = PYTHON, until }: Run): Promise<Found> {
   const plan = planOf(write(source), until === undefined ? wish : { durationS: null, ...wish });
   const sum = new Sum();
   const ticks: Tick[] = [];
@@ -84,7 +86,7 @@ export async function run({ source, wish = {}, shards = 1, until }: Run): Promis
     }
   };
   for (let index = 0; index < shards; index++) {
-    const one = spawnPython({ python: PYTHON, cwd: folder, env: process.env, onMessage });
+    const one = spawnPython({ python, cwd: folder, env: process.env, onMessage });
     processes.push(one);
     one.send({ type: "plan", plan: forShard(plan, index, shards) });
   }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
 import json
 import os
 import sys
+from _thread import start_new_thread
 from typing import Any, Callable, Dict, Set
 
 _MOST_NOTES = 100
@@ -15,8 +15,9 @@ _MOST_NOTE = 4_000
 class Link:
     """Made once, before any user code runs: from then on only this object writes to the coordinator.
 
-    A thread of its own reads, so that the end of the coordinator is seen while user code keeps the loop busy. It is made with
-    `_thread`: nothing here imports a module that gevent, which Locust stands on, wants to patch first.
+    A thread of its own reads, so that the end of the coordinator is seen while user code keeps the loop busy. It is taken
+    from `_thread`: nothing here imports a module that gevent, which Locust stands on, wants to patch first, and a greenlet it
+    must not be.
     """
 
     def __init__(self) -> None:
@@ -48,7 +49,7 @@ class Link:
                 # The coordinator is gone, and nobody wants to know any more what this process would count.
                 os._exit(1)
 
-        _thread.start_new_thread(read, ())
+        start_new_thread(read, ())
 
     def send(self, message: Dict[str, Any]) -> None:
         """Send a message, whole."""

@@ -26,6 +26,10 @@ def main() -> int:
     except ValueError as error:
         link.fail(str(error))
         return EXIT_FAILED
+    if plan.kind == "locust":
+        from . import locust_shim
+
+        return locust_shim.run(plan, link)
     return _run_scenario(plan, link)
 
 

@@ -89,6 +89,15 @@ class Meter:
             self.failures[failure] = self.failures.get(failure, 0) + 1
         return outcome
 
+    def failed_untimed(self, name: str, failure: str) -> None:
+        """Count a failure that belongs to no request, and took no time that could be told."""
+        self.done += 1
+        self.failed += 1
+        named = self._named(name)
+        named.done += 1
+        named.failed += 1
+        self.failures[failure] = self.failures.get(failure, 0) + 1
+
     def settle(self, outcome: Outcome) -> None:
         """No check can change this outcome any more."""
         if not outcome.settled:
