@@ -5,10 +5,10 @@ Nothing here is needed to be served; without Headrace around, the functions answ
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional, TypeVar
+from typing import Callable, Dict, List, Mapping, Optional, TypeVar
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "after_fork", "before_fork", "request_id"]
+__all__ = ["__version__", "after_fork", "before_fork", "context_headers", "remaining", "request_id", "service_url"]
 
 _Hook = TypeVar("_Hook", bound=Callable[[], object])
 
@@ -24,6 +24,37 @@ def request_id() -> Optional[str]:
     from .worker.context import request_id as current
 
     return current.get() or None
+
+
+def service_url(name: str, path: str = "") -> str:
+    """Where another service of the application is called, with `path` after it: `service_url("thumbnails", "/small/7")`.
+
+    It is `HEADRACE_SERVICE_THUMBNAILS_URL`, which the platform sets. Raises LookupError when there is no such service.
+    """
+    from .calls import service_url as find
+
+    return find(name, path)
+
+
+def context_headers(headers: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
+    """Headers for a call on behalf of the current request, whose deadline, trace and priority are carried over.
+
+    `headers` are put on top of them. For whatever sends HTTP: `httpx.get(url, headers=headrace.context_headers())`. Outside of
+    requests there is nothing to carry over.
+    """
+    from .calls import context_headers as make
+
+    return make(headers)
+
+
+def remaining() -> Optional[float]:
+    """Seconds until the response of the current request is due, perhaps none or less. A good timeout for calls on its behalf.
+
+    None where nothing is due: outside of requests, after the response has begun, for a service without a timeout.
+    """
+    from .calls import remaining as left
+
+    return left()
 
 
 def before_fork(hook: _Hook) -> _Hook:

@@ -26,6 +26,8 @@ export const Seen = {
   REQUEST_START: 128,
   /** One of the headers that say how long the client will wait. */
   TIMEOUT: 256,
+  /** headrace-priority: the class of the request that a service works for as it calls another. */
+  PRIORITY: 512,
 } as const;
 
 /** The parsed head of one request. */

@@ -1,5 +1,5 @@
 /** Admission where instances come and go: who waits, who is told, and what is measured. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,8 @@ import {
   requestHead,
   testSettings,
 } from "../../test/helpers/gateway.ts";
+import { joinPairs } from "../protocol/fields.ts";
+import { Seen } from "./client.ts";
 import { Core } from "./core.ts";
 import { createMeterFile, Meter, MeterReader } from "./meter.ts";
 import type { AdmissionSettings } from "./settings.ts";
@@ -123,4 +125,32 @@ test("the demand is what came, and how long slots were held", async () => {
   // The health check held none.
   expect([arrived, finished]).toEqual([3, 2]);
   expect(slotMs).toBeGreaterThan(0);
+});
+
+describe("the class of a request", () => {
+  /** What its app is told of the class of a request that comes with a word for it. */
+  async function told(word: string, path: string, internal: boolean): Promise<string[]> {
+    const priorities = { header: "", routes: [{ path: "/bulk", priority: "bulk" as const }] };
+    const { core } = gateway({ priorities });
+    const started = await instance(core);
+    const fields = joinPairs([
+      ["host", "x"],
+      ["headrace-priority", word],
+    ]);
+    const head = { target: Buffer.from(path), fields, seen: Seen.HOST | Seen.PRIORITY };
+    new FakeClient(acceptFor(core, [], internal), requestHead(head));
+    const { pairs } = await started.request();
+    return pairs.filter(([name]) => name === "headrace-priority").map(([, value]) => value);
+  }
+
+  test("is told to the app where it is not the usual one; a client's word for it is dropped", async () => {
+    expect(await told("critical", "/bulk", false)).toEqual(["bulk"]);
+    expect(await told("critical", "/", false)).toEqual([]);
+  });
+
+  test("that a service carries over is believed, before what the path says", async () => {
+    expect(await told("critical", "/bulk", true)).toEqual(["critical"]);
+    expect(await told("default", "/bulk", true)).toEqual([]);
+    expect(await told("nonsense", "/bulk", true)).toEqual(["bulk"]);
+  });
 });

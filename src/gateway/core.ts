@@ -6,7 +6,7 @@ import type { AccessRecord } from "../model/access.ts";
 import { LineAlarm } from "./admission/alarm.ts";
 import { Bulkheads } from "./admission/bulkheads.ts";
 import { Line } from "./admission/line.ts";
-import { Ranks } from "./admission/priority.ts";
+import { DEFAULT_RANK, Ranks } from "./admission/priority.ts";
 import { DrainRate, retryAfterSeconds } from "./admission/retry-after.ts";
 import { RetryBudget } from "./admission/retry-budget.ts";
 import { ServiceTime } from "./admission/service-time.ts";
@@ -14,6 +14,7 @@ import { type Affinity, KeyAffinity, type KeySource, StickyAffinity } from "./ba
 import { requestKey } from "./balance/key.ts";
 import { policyFor } from "./balance/policy.ts";
 import type { Exchange } from "./exchange.ts";
+import { withPriority } from "./identify.ts";
 import type { Meter } from "./meter.ts";
 import { accessRecord } from "./record.ts";
 import type { ServiceSettings } from "./settings.ts";
@@ -146,7 +147,7 @@ export class Core {
     this.meter.move("headrace_requests_in_gateway", 1);
     this.#retries.deposit(exchange.arrivedAt);
     this.#setDeadline(exchange);
-    if (!this.#ranks.plain) exchange.rank = this.#ranks.of(exchange.target, exchange.fields);
+    if (!this.#ranks.plain || exchange.carried !== -1) this.#rank(exchange);
     if (this.#keySource !== null) {
       exchange.key = requestKey(exchange.head.target, exchange.head.fields, this.#keySource);
     }
@@ -162,6 +163,13 @@ export class Core {
     // A slot may have become free between the look and the entry into the line.
     this.serve();
     if (exchange.place !== null) this.#alarm?.raise(exchange.arrivedAt);
+  }
+
+  /** What a caller carries over is stronger than what the path says. The app is told, so that it can carry it on. */
+  #rank(exchange: Exchange): void {
+    const { carried } = exchange;
+    exchange.rank = carried === -1 ? this.#ranks.of(exchange.target, exchange.fields) : carried;
+    if (exchange.rank !== DEFAULT_RANK) exchange.fields = withPriority(exchange.fields, exchange.rank);
   }
 
   /** Its bulkhead, if it belongs to one. False: it waits there, or was refused. */

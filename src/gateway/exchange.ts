@@ -53,6 +53,8 @@ export class Exchange implements ExchangeSide, Stream, Limited, DeadlineNode {
   timeoutMs = 0;
   /** Its class: 0 critical, 1 default, 2 bulk. */
   rank = 1;
+  /** The class of the request that its caller works for; -1: it carries none over. */
+  carried = -1;
   /** It passes by the line and takes no slot. */
   exempt = false;
   state: ExchangeState = "arrived";

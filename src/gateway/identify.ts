@@ -1,6 +1,7 @@
 /** The first rung: who asks, under which name, and which headers the app gets to see. */
 
-import { findValue, splitPairs, withoutPairs } from "../protocol/fields.ts";
+import { findValue, joinPairs, splitPairs, withoutPairs } from "../protocol/fields.ts";
+import { PRIORITIES, rankOf } from "./admission/priority.ts";
 import { Seen } from "./client.ts";
 import type { Exchange } from "./exchange.ts";
 import { clientTimeoutMs } from "./timeout.ts";
@@ -26,6 +27,9 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 const NAME = Buffer.from("\0x-request-id\0", "latin1");
 
+/** The class of a request, between the gateway and the services that call each other. */
+export const PRIORITY_HEADER = "headrace-priority";
+
 /** Makes request ids: unique, short, in order for one gateway process. */
 export class RequestIds {
   readonly #prefix: string;
@@ -43,6 +47,8 @@ export class RequestIds {
 export interface IdentifyOptions {
   readonly ids: RequestIds;
   readonly trusted: TrustedProxies;
+  /** Requests come from services only, by name: the class that they carry over is believed. */
+  readonly internal: boolean;
 }
 
 /** Fills in the exchange's id, trace context, peers and fields. */
@@ -52,6 +58,10 @@ export function identify(exchange: Exchange, options: IdentifyOptions): void {
   if ((seen & Seen.TRACEPARENT) !== 0) {
     const value = findValue(exchange.fields, "traceparent");
     if (value !== undefined && TRACEPARENT.test(value)) exchange.traceparent = value;
+  }
+  if ((seen & Seen.PRIORITY) !== 0) {
+    if (options.internal) exchange.carried = rankOf(findValue(exchange.fields, PRIORITY_HEADER) ?? "");
+    exchange.fields = withoutPairs(exchange.fields, (name) => name === PRIORITY_HEADER);
   }
   if ((seen & Seen.TIMEOUT) !== 0) exchange.timeoutMs = clientTimeoutMs(exchange.fields);
   if ((seen & Seen.REQUEST_ID) !== 0) {
@@ -94,6 +104,14 @@ function forwardedBy(exchange: Exchange, trusted: TrustedProxies): void {
 export function withRequestId(fields: Uint8Array, id: string): Uint8Array {
   return findValue(fields, "x-request-id") === undefined ? appendRequestId(fields, id) : fields;
 }
+
+/** The fields with the request's class at their end. */
+export function withPriority(fields: Uint8Array, rank: number): Uint8Array {
+  const pair = joinPairs([[PRIORITY_HEADER, PRIORITIES[rank]!]]);
+  return fields.length === 0 ? pair : Buffer.concat([fields, NUL, pair]);
+}
+
+const NUL = new Uint8Array(1);
 
 function appendRequestId(fields: Uint8Array, id: string): Uint8Array {
   // Without fields there is nothing that the pair would have to be set apart from.

@@ -25,14 +25,17 @@ import { TrustedProxies } from "./trusted.ts";
 export interface PipelineOptions extends AnswerPorts {
   readonly entrance: Pick<Entrance, "find">;
   readonly trustedProxies: readonly string[];
+  /** Only services reach it, see internal.ts. */
+  readonly internal: boolean;
 }
 
 /** The entrance for fronts. */
 export function createPipeline(options: PipelineOptions): Accept {
-  const { entrance } = options;
+  const { entrance, internal } = options;
   const identity: IdentifyOptions = {
     ids: new RequestIds(),
     trusted: new TrustedProxies(options.trustedProxies),
+    internal,
   };
   return (head, client) => {
     const destination = entrance.find(head);

@@ -49,6 +49,15 @@ export interface Routing {
   readonly redirects: readonly RedirectRoute[];
 }
 
+/** Ports on loopback by which services call each other; see internal.ts. */
+export interface InternalPorts {
+  /** Several processes may listen on each. */
+  readonly reusePort: boolean;
+  /** Where the host says which service. */
+  readonly shared: number;
+  readonly services: readonly { readonly service: string; readonly port: number }[];
+}
+
 export interface ServiceRouting {
   readonly service: string;
   readonly routes: readonly (Route & { readonly strip: boolean; readonly rewrite: string })[];

@@ -46,5 +46,7 @@ export const EVENTS = {
   "gateway.connection_failed": "A client connection ended in an internal error; it was cut.",
   "gateway.connections_full":
     "Client connections are turned away: the process is near its limit of open files.",
+  "gateway.internal_port":
+    "A port by which services call each other cannot be listened on; clients are served all the same.",
   "gateway.request_stuck": "A request is over its time and its app has not returned within the grace.",
 } as const;

@@ -72,7 +72,8 @@ export class Fleet {
     const secrets = readSecrets(record.secrets, dirname(application.file), process.env);
     const run = runConfig(record, service);
     // Python tells fresh bytecode by whole seconds and the size of the source: a revision that follows quickly would run the older one.
-    const config = { ...run, env: { PYTHONDONTWRITEBYTECODE: "1", ...run.env, ...secrets } };
+    const calls = gateways.reserve(application.services.map(({ name }) => name));
+    const config = { ...run, env: { PYTHONDONTWRITEBYTECODE: "1", ...calls, ...run.env, ...secrets } };
     const name = revisionName(record.number);
     // A revision that comes back may find its predecessor still at its last requests.
     const key = `${service.name}-${record.number}.${++this.#made}`;

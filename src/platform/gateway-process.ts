@@ -1,14 +1,17 @@
 /** A gateway process: the gateway room, bound to the platform by the channel to its parent. */
 
 import { join } from "node:path";
+import type { RequestHead } from "../gateway/client.ts";
 import { Core } from "../gateway/core.ts";
+import { Internal } from "../gateway/internal.ts";
 import { Listener } from "../gateway/listener.ts";
 import { Meter } from "../gateway/meter.ts";
 import { createPipeline } from "../gateway/pipeline.ts";
 import { recordRefusal } from "../gateway/record.ts";
+import { findByName } from "../gateway/route/by-name.ts";
 import { Entrance } from "../gateway/route/entrance.ts";
 import { TurnsFile } from "../gateway/route/turns.ts";
-import type { Routing } from "../gateway/settings.ts";
+import type { InternalPorts, Routing } from "../gateway/settings.ts";
 import { SlotTable } from "../gateway/table.ts";
 import type { Address } from "../gateway/upstream.ts";
 import type { LogRecord } from "../model/log.ts";
@@ -53,6 +56,7 @@ class Gateway {
   readonly #meter: Meter;
   readonly #bell: Doorbell;
   readonly #access: AccessLog | null;
+  readonly #internal: Internal;
   #listener: Listener | undefined;
 
   constructor(start: Start) {
@@ -62,20 +66,41 @@ class Gateway {
     this.#entrance = new Entrance((service) => turns.of(service));
     this.#access = openAccessLog(start.front);
     this.#bell = new Doorbell(start.runDir, start.column, () => this.#called());
+    this.#internal = this.#makeInternal();
     void this.#listen();
   }
 
+  /** Where services call each other. */
+  #makeInternal(): Internal {
+    const { front } = this.#start;
+    const meter = this.#meter;
+    const access = this.#access?.writer(null) ?? null;
+    const { trustedProxies } = front;
+    return new Internal({
+      front,
+      accept: (service) => {
+        const entrance = { find: (head: RequestHead) => findByName(this.#entrance, head, service) };
+        return createPipeline({ entrance, meter, access, trustedProxies, internal: true });
+      },
+      listener: {
+        refused: (refusal) => recordRefusal(refusal, meter, access),
+        log: (record: LogRecord) => send({ type: "log", record }),
+      },
+    });
+  }
+
   async #listen(): Promise<void> {
-    const { front, revisions, routing } = this.#start;
+    const { front, revisions, routing, internal } = this.#start;
     const meter = this.#meter;
     const access = this.#access?.writer(null) ?? null;
     const entrance = this.#entrance;
+    const { trustedProxies } = front;
     const connected = revisions.map((revision) => this.#add(revision));
-    this.#route(routing);
+    await this.#route(routing, internal);
     try {
       this.#listener = await Listener.start({
         settings: front,
-        accept: createPipeline({ entrance, meter, access, trustedProxies: front.trustedProxies }),
+        accept: createPipeline({ entrance, meter, access, trustedProxies, internal: false }),
         refused: (refusal) => recordRefusal(refusal, meter, access),
         opened: () => {
           meter.add("headrace_client_connections_accepted_total", 1);
@@ -95,7 +120,7 @@ class Gateway {
   }
 
   #instanceFiles(): number {
-    let files = 0;
+    let files = this.#internal.connections();
     for (const { core } of this.#revisions.values()) files += core.upstreams.size;
     return files;
   }
@@ -128,9 +153,10 @@ class Gateway {
     return core.upstreams.publish(start.routes);
   }
 
-  #route(routing: Routing): void {
+  async #route(routing: Routing, internal: InternalPorts): Promise<void> {
     const cores = new Map([...this.#revisions].map(([revision, { core }]) => [revision, core]));
     this.#entrance.set(routing, cores);
+    await this.#internal.set(internal);
   }
 
   tell(message: Exclude<ToGateway, Start>): void {
@@ -142,8 +168,7 @@ class Gateway {
         void this.#forget(message.revision).then(() => acknowledge(message.seq));
         return;
       case "routing":
-        this.#route(message.routing);
-        acknowledge(message.seq);
+        void this.#route(message.routing, message.internal).then(() => acknowledge(message.seq));
         return;
       case "routes":
         void this.#publish(message.revision, message.routes).then(() => acknowledge(message.seq));
@@ -198,6 +223,7 @@ class Gateway {
 
   async #stop(): Promise<void> {
     this.#listener?.close();
+    this.#internal.close();
     this.#bell.close();
     await this.#access?.close(LAST_LINES_MS);
     process.exit(0);

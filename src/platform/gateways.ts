@@ -17,6 +17,7 @@ import type { FrontSettings, Routing, ServiceSettings } from "../gateway/setting
 import type { SlotTable } from "../gateway/table.ts";
 import type { Address } from "../gateway/upstream.ts";
 import type { LogRecord } from "../model/log.ts";
+import { InternalPortBook } from "./internal-ports.ts";
 import { type FromGateway, type RevisionStart, type ToGateway, TURNS_FILE } from "./messages.ts";
 
 export interface GatewaysOptions {
@@ -92,6 +93,7 @@ export class Gateways {
   readonly #lostColumns = new Map<number, number>();
   readonly #acks = new Map<number, { missing: Set<number>; done: () => void }>();
   readonly #revisions = new Map<string, Known>();
+  readonly #internal = new InternalPortBook();
   #routing: Routing = { services: [], redirects: [] };
   #stopping = false;
   #nextId = 1;
@@ -111,7 +113,17 @@ export class Gateways {
     const rest: Promise<number>[] = [];
     for (let i = 1; i < this.#options.count; i++) rest.push(this.#launch().listening.promise);
     await Promise.all(rest);
+    this.#internal.handOver();
     return this.#port;
+  }
+
+  /**
+   * Chooses the ports by which these services will be called by others, and says where all that are known are: environment variables
+   * for instances.
+   */
+  reserve(services: readonly string[]): Readonly<Record<string, string>> {
+    this.#internal.reserve(services);
+    return this.#internal.env;
   }
 
   list(): readonly GatewayInfo[] {
@@ -135,9 +147,14 @@ export class Gateways {
   }
 
   /** Exchanges the routing. Resolves once no gateway that lives goes by the old one. */
-  route(routing: Routing): Promise<void> {
+  async route(routing: Routing): Promise<void> {
     this.#routing = routing;
-    return this.#tellAll((seq) => ({ type: "routing", seq, routing }));
+    const services = routing.services.map(({ service }) => service);
+    this.#internal.reserve(services);
+    this.#internal.keep(services);
+    const internal = this.#internal.ports;
+    await this.#tellAll((seq) => ({ type: "routing", seq, routing, internal }));
+    if (this.#gateways.size > 0) this.#internal.handOver();
   }
 
   /** Tells all gateways which instances a revision has. Resolves once every one that lives has taken it over. */
@@ -217,6 +234,7 @@ export class Gateways {
   /** Cuts what is left. Resolves once every process is gone; one that does not go within `graceMs` is killed. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
+    this.#internal.handOver();
     const all = [...this.#gateways.values()];
     for (const gateway of all) this.#send(gateway, { type: "stop" });
     await Promise.all(
@@ -258,6 +276,7 @@ export class Gateways {
       gateway: id,
       revisions: [...this.#revisions.values()].map(startOf),
       routing: this.#routing,
+      internal: this.#internal.ports,
     });
     void child.exited.then(() => this.#onExit(gateway));
     return gateway;

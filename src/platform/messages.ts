@@ -3,7 +3,7 @@
  * named by their keys.
  */
 
-import type { FrontSettings, Routing, ServiceSettings } from "../gateway/settings.ts";
+import type { FrontSettings, InternalPorts, Routing, ServiceSettings } from "../gateway/settings.ts";
 import type { Address } from "../gateway/upstream.ts";
 import type { LogRecord } from "../model/log.ts";
 
@@ -34,12 +34,18 @@ export type ToGateway =
       readonly gateway: number;
       readonly revisions: readonly RevisionStart[];
       readonly routing: Routing;
+      readonly internal: InternalPorts;
     }
   /** There is one more revision; no request goes there before the routing says so. */
   | { readonly type: "revision"; readonly seq: number; readonly revision: RevisionStart }
   /** A revision to which the routing sends nothing any more is gone. */
   | { readonly type: "forget"; readonly seq: number; readonly revision: string }
-  | { readonly type: "routing"; readonly seq: number; readonly routing: Routing }
+  | {
+      readonly type: "routing";
+      readonly seq: number;
+      readonly routing: Routing;
+      readonly internal: InternalPorts;
+    }
   /** The instances of a revision. */
   | {
       readonly type: "routes";

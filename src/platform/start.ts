@@ -106,8 +106,9 @@ class Platform {
       ports: gatewaysPorts(log),
     });
     this.#gateways = gateways;
+    const env = { ...gateways.reserve([config.service]), ...config.env };
     const revision = new Revision({
-      config,
+      config: { ...config, env },
       name,
       key: name,
       runDir: join(runDir, name),

@@ -60,10 +60,11 @@ export function testSettings(
 }
 
 /** The pipeline of a gateway that knows one revision, to which everything goes. */
-export function acceptFor(core: Core, trustedProxies: readonly string[] = []): Accept {
+export function acceptFor(core: Core, trustedProxies: readonly string[] = [], internal = false): Accept {
   const split = new Split([{ to: core, weight: 1 }]);
   const find = () => ({ kind: "service", split, rewrite: null, splitBy: null, tags: new Map() }) as const;
-  return createPipeline({ entrance: { find }, meter: core.meter, access: core.ports.access, trustedProxies });
+  const { access } = core.ports;
+  return createPipeline({ entrance: { find }, meter: core.meter, access, trustedProxies, internal });
 }
 
 export function requestHead(head: Partial<RequestHead> = {}): RequestHead {

@@ -105,6 +105,10 @@ const stories: Record<string, () => Promise<void>> = {
     });
     expect(json(await ask(port, "GET", "/api/openapi.json")).servers).toEqual([{ url: "/api" }]);
     expect((await ask(port, "GET", "/thumbnails?of=mill")).body.toString()).toBe("thumbnail of mill");
+    expect(json(await ask(port, "GET", "/api/items/paddle/thumbnail"))).toEqual({
+      item: "paddle",
+      image: "thumbnail of paddle",
+    });
     expect((await ask(port, "GET", "/about")).body.toString()).toBe("The shop's page /about\n");
     const moved = await ask(port, "GET", "/shop/sale");
     expect([moved.status, values(moved, "location")]).toEqual([308, ["/sale"]]);

@@ -34,7 +34,7 @@ class ScopeBuilder:
             raise f.ProtocolError(f"REQUEST on stream {number} with {len(fields)} fields")
         each = iter(fields)
         method, target, address = next(each), next(each), next(each)
-        name, _, secure = next(each), next(each), next(each)
+        name, timeout, secure = next(each), next(each), next(each)
         headers = list(zip(each, each))
         raw_path, _, query = target.partition(b"?")
         if raw_path[:1] != b"/":
@@ -66,19 +66,19 @@ class ScopeBuilder:
         if secure:
             scope["extensions"]["tls"] = tls(secure)
         if flags & f.FLAG_WEBSOCKET:
-            return self._websocket(connection, flags, number, name, headers, scope), scope
+            return self._websocket(connection, flags, number, (name, timeout), headers, scope), scope
         trailers = False
         if flags & f.FLAG_HTTP2 or (b"te" in fields and _wants_trailers(headers)):
             trailers = True
             scope["extensions"]["http.response.trailers"] = {}
-        return HttpStream(connection, number, flags, verb == "HEAD", name, trailers), scope
+        return HttpStream(connection, number, flags, verb == "HEAD", (name, timeout), trailers), scope
 
     def _websocket(
         self,
         connection: "Connection",
         flags: int,
         number: int,
-        name: bytes,
+        meta: Tuple[bytes, bytes],
         headers: List[Tuple[bytes, bytes]],
         scope: Event,
     ) -> WebSocketStream:
@@ -93,7 +93,7 @@ class ScopeBuilder:
             subprotocols=list(offered),
             extensions=extensions,
         )
-        return WebSocketStream(connection, number, offered, name)
+        return WebSocketStream(connection, number, offered, meta)
 
 
 def _wants_trailers(headers: List[Tuple[bytes, bytes]]) -> bool:

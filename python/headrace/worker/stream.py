@@ -15,10 +15,10 @@ from __future__ import annotations
 import asyncio
 import os
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from . import frames as f
-from .context import request_id
+from .context import Origin, clock, origin_of, request_id, work
 from .disconnect import ClientDisconnected, only_disconnects
 from .frames import pack_header
 from .headers import Fields, encode
@@ -36,18 +36,23 @@ Event = Dict[str, Any]
 
 
 class HttpStream:
-    """bodiless: the response carries no body whatever the app sends (HEAD; later also 204 and 304)."""
+    """bodiless: the response carries no body whatever the app sends (HEAD; later also 204 and 304).
+
+    meta: the request's id, and how long it has left (milliseconds in digits, or nothing).
+    """
 
     __slots__ = (
         "_block",
         "_body",
         "_body_done",
+        "_began",
         "_bodiless",
         "_chunks",
         "_connection",
         "_credit",
         "_expect",
         "_grant",
+        "_headers",
         "_last_turn",
         "_left",
         "_remaining",
@@ -56,6 +61,7 @@ class HttpStream:
         "_state",
         "_status",
         "_tail",
+        "_timeout",
         "_trailers",
         "_trailers_ok",
         "_waiters",
@@ -67,10 +73,14 @@ class HttpStream:
         "task",
     )
 
-    def __init__(self, connection: "Connection", number: int, flags: int, bodiless: bool, name: bytes, trailers: bool) -> None:
+    def __init__(
+        self, connection: "Connection", number: int, flags: int, bodiless: bool, meta: Tuple[bytes, bytes], trailers: bool
+    ) -> None:
         self._connection = connection
         self.number = number
-        self.request_id = name
+        self.request_id, self._timeout = meta
+        self._began = clock()
+        self._headers: List[Tuple[bytes, bytes]] = []
         self.gone = False
         self.listed = False
         self.pending = False
@@ -98,6 +108,8 @@ class HttpStream:
     async def run(self, app: Any, scope: Event) -> None:
         """The task of this request: the app call, and what its outcome means for the response."""
         request_id.set(self.request_id.decode("utf-8", "replace"))
+        self._headers = scope["headers"]
+        work.set(self)
         connection = self._connection
         marks = connection.marks
         if marks is not None:
@@ -119,6 +131,10 @@ class HttpStream:
         self.pending = False
         self.task = None
         connection.closed(self)
+
+    def origin(self) -> Origin:
+        """See Work."""
+        return origin_of(self._headers, self._timeout, self._began, self._state > HELD)
 
     # What the app calls
 

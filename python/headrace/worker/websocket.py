@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Deque, List, Optional, Tuple
 
 from . import frames as f
-from .context import request_id
+from .context import Origin, clock, origin_of, request_id, work
 from .disconnect import ClientDisconnected, only_disconnects
 from .headers import encode
 from .stream import Event, _as_bytes, _bad_status
@@ -32,18 +32,21 @@ class WebSocketStream:
     """As HttpStream: `receive` and `send` for the app, `on_*` for the connection."""
 
     __slots__ = (
+        "_began",
         "_connection",
         "_connect",
         "_credit",
         "_disconnect",
         "_grant",
         "_head",
+        "_headers",
         "_left",
         "_messages",
         "_offered",
         "_part",
         "_part_size",
         "_state",
+        "_timeout",
         "_waiters",
         "gone",
         "listed",
@@ -53,10 +56,12 @@ class WebSocketStream:
         "task",
     )
 
-    def __init__(self, connection: "Connection", number: int, offered: List[str], name: bytes) -> None:
+    def __init__(self, connection: "Connection", number: int, offered: List[str], meta: Tuple[bytes, bytes]) -> None:
         self._connection = connection
         self.number = number
-        self.request_id = name
+        self.request_id, self._timeout = meta
+        self._began = clock()
+        self._headers: List[Tuple[bytes, bytes]] = []
         self.gone = False
         self.listed = False
         self.pending = False
@@ -77,6 +82,8 @@ class WebSocketStream:
     async def run(self, app: Any, scope: Event) -> None:
         """The task of this WebSocket."""
         request_id.set(self.request_id.decode("utf-8", "replace"))
+        self._headers = scope["headers"]
+        work.set(self)
         connection = self._connection
         if connection.marks is not None:
             connection.marks[connection.column] = self.number
@@ -90,6 +97,10 @@ class WebSocketStream:
             self._finish(None)
         self.task = None
         connection.closed(self)
+
+    def origin(self) -> Origin:
+        """See Work."""
+        return origin_of(self._headers, self._timeout, self._began, self._state != CONNECTING)
 
     # What the app calls
 

@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable
 
 from . import frames
-from .context import request_id
+from .context import Origin, clock, origin_of, request_id, work
 from .disconnect import ClientDisconnected
 from .errors import user_traceback
-from .wsgi_environ import EnvironMaker, split
+from .wsgi_environ import FIELDS, EnvironMaker, split
 from .wsgi_file import FileWrapper
 from .wsgi_headers import encode, parse_status, without_length
 from .wsgi_input import Input
@@ -45,6 +45,7 @@ class Exchange(Stream):
     """One app thread calls `run`; the rest is for the app."""
 
     __slots__ = (
+        "_began",
         "_block",
         "_bodyless",
         "_ended",
@@ -59,6 +60,7 @@ class Exchange(Stream):
         super().__init__(connection, stream, flags)
         self._flags = flags
         self._fields = split(payload)
+        self._began = clock()
         self._status = 0
         self._block = b""
         self._left: int | None = None  # of the declared content-length
@@ -69,6 +71,11 @@ class Exchange(Stream):
     def disconnected(self) -> bool:
         """Whether the client has left (`environ["headrace.disconnected"]`)."""
         return self._gone
+
+    def origin(self) -> Origin:
+        """See Work."""
+        fields = self._fields
+        return origin_of(list(zip(fields[FIELDS::2], fields[FIELDS + 1 :: 2])), fields[4], self._began, self._started)
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /) -> Write:
         """PEP 3333's start_response. Raises TypeError, ValueError or AssertionError for what it forbids."""
@@ -114,6 +121,7 @@ class Exchange(Stream):
             if self._gone:
                 raise ClientDisconnected("the client has left before its request began")
             request_id.set(self._fields[3])
+            work.set(self)
             environ = maker.make(self._fields, self._flags)
             environ["wsgi.input"] = Input(self)
             environ["wsgi.file_wrapper"] = FileWrapper

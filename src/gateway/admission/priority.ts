@@ -14,7 +14,12 @@ export interface PrioritySettings {
   readonly routes: readonly { readonly path: string; readonly priority: Priority }[];
 }
 
-const DEFAULT_RANK = PRIORITIES.indexOf("default");
+export const DEFAULT_RANK = PRIORITIES.indexOf("default");
+
+/** The rank that a word names; -1 for a word that is no class. */
+export function rankOf(word: string): number {
+  return (PRIORITIES as readonly string[]).indexOf(word.trim().toLowerCase());
+}
 
 /** Tells the rank of a request. */
 export class Ranks {
@@ -40,8 +45,7 @@ export class Ranks {
   /** The header is stronger than the path; a word that is no class counts for nothing. */
   of(target: Uint8Array, fields: Uint8Array): number {
     if (this.#header !== "") {
-      const word = findValue(fields, this.#header)?.trim().toLowerCase();
-      const rank = word === undefined ? -1 : (PRIORITIES as readonly string[]).indexOf(word);
+      const rank = rankOf(findValue(fields, this.#header) ?? "");
       if (rank !== -1) return rank;
     }
     if (this.#routes.length === 0) return DEFAULT_RANK;

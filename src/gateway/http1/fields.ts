@@ -22,6 +22,7 @@ export const Known = {
   WEBSOCKET_KEY: 15,
   WEBSOCKET_VERSION: 16,
   TIMEOUT: 17,
+  PRIORITY: 18,
 } as const;
 
 const NAMES: readonly (readonly [string, number])[] = [
@@ -41,6 +42,7 @@ const NAMES: readonly (readonly [string, number])[] = [
   ["grpc-timeout", Known.TIMEOUT],
   ["x-request-timeout", Known.TIMEOUT],
   ["x-envoy-expected-rq-timeout-ms", Known.TIMEOUT],
+  ["headrace-priority", Known.PRIORITY],
   ["transfer-encoding", Known.TRANSFER_ENCODING],
   ["sec-websocket-key", Known.WEBSOCKET_KEY],
   ["sec-websocket-version", Known.WEBSOCKET_VERSION],

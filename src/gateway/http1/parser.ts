@@ -42,6 +42,7 @@ function seenOf(): readonly number[] {
   bits[Known.REQUEST_START] = Seen.REQUEST_START;
   bits[Known.TIMEOUT] = Seen.TIMEOUT;
   bits[Known.X_FORWARDED] = Seen.X_FORWARDED;
+  bits[Known.PRIORITY] = Seen.PRIORITY;
   return bits;
 }
 

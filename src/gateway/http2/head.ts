@@ -24,6 +24,7 @@ const SEEN: ReadonlyMap<string, number> = new Map([
   ["grpc-timeout", Seen.TIMEOUT],
   ["x-request-timeout", Seen.TIMEOUT],
   ["x-envoy-expected-rq-timeout-ms", Seen.TIMEOUT],
+  ["headrace-priority", Seen.PRIORITY],
 ]);
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

@@ -28,13 +28,15 @@ export interface RedirectDestination {
 }
 
 /** Between a tag and the host that it stands before, as on Cloud Run: `blue---shop.test`. */
-const TAG_END = "---";
+export const TAG_END = "---";
 
 /** The routes of a gateway process; the whole of them is exchanged at once. */
 export class Entrance {
   #router = new Router<Destination>([]);
   /** All tags of all services. */
   #tags: ReadonlySet<string> = new Set();
+  /** All services by name, with routes or without: where others call them. */
+  #services: ReadonlyMap<string, ServiceDestination> = new Map();
   readonly #turns: (service: number) => Turns;
 
   /** @param turns counts the requests of a service, by its number in the routing */
@@ -52,18 +54,28 @@ export class Entrance {
       const { host, path } = redirect;
       return { route: { host, path, methods: [], headers: [] }, to: { kind: "redirect", redirect } };
     });
+    const services = new Map<string, ServiceDestination>();
     for (const [number, service] of routing.services.entries()) {
       const shares = known(service.split, cores);
       if (shares.length === 0) continue;
       const split = new Split(shares, this.#turns(number));
+      const { splitBy } = service;
+      const tags = tagged(service, null, cores);
+      services.set(service.service, { kind: "service", split, rewrite: null, splitBy, tags });
       for (const route of service.routes) {
         const rewrite = rewriteOf(route);
         const tags = tagged(service, rewrite, cores);
-        routes.push({ route, to: { kind: "service", split, rewrite, splitBy: service.splitBy, tags } });
+        routes.push({ route, to: { kind: "service", split, rewrite, splitBy, tags } });
       }
     }
     this.#router = new Router(routes);
+    this.#services = services;
     this.#tags = new Set(routing.services.flatMap(({ tags }) => tags.map(({ tag }) => tag)));
+  }
+
+  /** A service as others call it. Undefined: there is none of this name. */
+  service(name: string): ServiceDestination | undefined {
+    return this.#services.get(name);
   }
 
   /** Undefined: no service has a route for it. */
