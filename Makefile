@@ -6,8 +6,11 @@ APP    ?= examples/hello/main.py
 BUN    := scripts/bun
 VENV   := .venv/bin
 
+# What the comparison is told: which parts, how often, how long it may take, what to leave out.
+export ONLY ROUNDS SECONDS BUDGET PIN STACKS WITHOUT PYTHON
+
 .DEFAULT_GOAL := help
-.PHONY: help install start test lint format typecheck docs bench scaling inflight soak clean
+.PHONY: help install start test lint format typecheck docs bench peers scaling inflight soak clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,20 +37,23 @@ typecheck: install ## Check types: tsc, mypy --strict
 docs: install ## Rewrite the tables in docs/ that are made from the source
 	$(BUN) scripts/generate-docs.ts
 
-bench: install ## Compare with named peers, side by side; writes bench/results/
+bench: peers ## Compare with named peers, in turns; writes bench/results/ (ONLY=cold-start,overload ROUNDS=9 BUDGET=60)
 	$(BUN) bench/run.ts $(ARGS)
 
-scaling: install ## Measure wakes, scale-out, churn and floods against their bars (ARGS="--only overload")
-	$(BUN) bench/scaling.ts $(ARGS)
+peers: install ## Install the peers of the comparison into bench/.venv (WITHOUT=ray,litserve leaves out the large ones)
+	$(BUN) bench/install.ts
 
-inflight: install ## Hold 50,000 requests in flight, beside uvicorn
-	$(BUN) bench/in_flight.ts $(ARGS)
+scaling: peers ## The parts of the comparison about starts, scale-out, churn and overload
+	ONLY=cold-start,scale-out,churn,overload $(BUN) bench/run.ts $(ARGS)
+
+inflight: peers ## The part of the comparison with 50,000 requests in flight
+	ONLY=in-flight $(BUN) bench/run.ts $(ARGS)
 
 soak: install ## Ten minutes of load; the verdict is on the memory of each process
 	$(BUN) bench/soak.ts $(ARGS)
 
 clean: ## Remove what the other targets made
-	rm -rf node_modules .venv .headrace .mypy_cache .ruff_cache .pytest_cache bench/results/tmp
+	rm -rf node_modules .venv bench/.venv bench/.venv-* .headrace .mypy_cache .ruff_cache .pytest_cache bench/results/tmp
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 node_modules/.installed: package.json package-lock.json

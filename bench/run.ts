@@ -1,206 +1,155 @@
 /**
- * Compares Headrace with named peers on this machine. All servers of a scenario run at once and are loaded in turns, round after
- * round, so that a slow phase of the machine falls on all of them; what counts is the ratio within a round.
+ * Compares Headrace with named peers on this machine: same apps, same sizes, in turns, round after round, so that a slow phase of the
+ * machine falls on all of them. What counts is the ratio within a round. Writes DATE.json and DATE.md to bench/results.
  *
- *   scripts/bun bench/run.ts [--rounds 5] [--seconds 5] [--connections 64,512] [--only raw,fastapi,flask]
+ *   scripts/bun bench/run.ts [--only throughput,overload] [--rounds 5] [--seconds 1] [--budget 30] [--quick]
+ *                            [--stacks granian,nginx] [--pin SERVERS:LOAD] [--label WORDS] [--out FOLDER] [--list]
  *
- * Writes bench/results/DATE.json and DATE.md. Needs wrk, and nginx for one of the peers.
+ * Exit codes: 0 all parts ran; 1 a part failed, or a bar was missed; 2 the flags are wrong.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
-import { join } from "node:path";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { type Contender, contenders, type Scenario, scenarios, yardstick } from "./contenders.ts";
-import { Group } from "./processes.ts";
-import { type Measured, missing, wrk } from "./wrk.ts";
-
-const ROOT = join(import.meta.dir, "..");
-
-interface Row extends Measured {
-  readonly scenario: string;
-  readonly contender: string;
-  readonly connections: number;
-  readonly round: number;
-  /** CPU seconds of the whole process group for 100,000 requests. */
-  readonly cpuPer100k: number;
-  /** Of that, the Python processes. */
-  readonly pythonCpuPer100k: number;
-}
-
-const { values: flags } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "5" },
-    connections: { type: "string", default: "64,512" },
-    only: { type: "string", default: "" },
-  },
-});
+import { Bench } from "./frame/bench.ts";
+import { barsOf } from "./frame/figures.ts";
+import { commit, machine, versions } from "./frame/machine.ts";
+import { markdown } from "./frame/markdown.ts";
+import { missingPeers } from "./frame/missing.ts";
+import type { Missing, PartResult, Results, Settings } from "./frame/model.ts";
+import type { Part } from "./frame/part.ts";
+import { PYTHON, ROOT } from "./frame/places.ts";
+import { readSettings, UsageError } from "./frame/settings.ts";
+import { missing as missingWrk } from "./load/wrk.ts";
+import { parts } from "./parts/parts.ts";
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const isPython = (command: string) => /\/python[\d.]*$|^python[\d.]*$/.test(command.split(" ")[0] ?? "");
 
-async function measure(
-  group: Group,
-  scenario: Scenario,
-  contender: Contender,
-  connections: number,
-  round: number,
-): Promise<Row> {
-  const before = [group.cpuSeconds(), group.cpuSeconds(isPython)] as const;
-  const result = await wrk(contender.url + scenario.path, connections, Number(flags.seconds));
-  const scale = 100_000 / Math.max(1, result.requests);
-  return {
-    ...result,
-    scenario: scenario.name,
-    contender: contender.name,
-    connections,
-    round,
-    cpuPer100k: (group.cpuSeconds() - before[0]) * scale,
-    pythonCpuPer100k: (group.cpuSeconds(isPython) - before[1]) * scale,
-  };
-}
+const flags = {
+  only: { type: "string" },
+  rounds: { type: "string" },
+  seconds: { type: "string" },
+  budget: { type: "string" },
+  stacks: { type: "string" },
+  pin: { type: "string" },
+  label: { type: "string" },
+  out: { type: "string" },
+  quick: { type: "boolean" },
+  list: { type: "boolean" },
+} as const;
 
-async function runScenario(scenario: Scenario, scratch: string): Promise<Row[]> {
-  const rows: Row[] = [];
-  const list = contenders(scenario, scratch);
-  const groups = new Map<string, Group>();
-  try {
-    for (const contender of list) {
-      const { name, command, url, cwd } = contender;
-      groups.set(name, await Group.start(name, command, url + scenario.path, { cwd }));
-    }
-    for (const contender of list) await wrk(contender.url + scenario.path, 64, 1);
-    for (const connections of flags.connections.split(",").map(Number)) {
-      for (let round = 1; round <= Number(flags.rounds); round += 1) {
-        // Every other round goes backwards: nobody always comes after the same neighbour.
-        const order = round % 2 === 0 ? [...list].reverse() : list;
-        for (const contender of order) {
-          const group = groups.get(contender.name);
-          if (group === undefined) continue;
-          const row = await measure(group, scenario, contender, connections, round);
-          rows.push(row);
-          const { requestsPerSecond, p99Ms, cpuPer100k, pythonCpuPer100k, errors } = row;
-          const cpu = `CPU ${cpuPer100k.toFixed(2)} s/100k (Python ${pythonCpuPer100k.toFixed(2)})`;
-          const head = `${scenario.name} c=${connections} round ${round} ${contender.name.padEnd(28)}`;
-          print(
-            `${head} ${requestsPerSecond.toFixed(0).padStart(7)}/s p99 ${p99Ms.toFixed(1)} ms, ${cpu}, ${errors} errors`,
-          );
-        }
-      }
-    }
-  } finally {
-    for (const group of groups.values()) await group.stop();
+async function main(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: flags });
+  const settings = readSettings(values, process.env);
+  if (values.list) {
+    for (const part of parts)
+      print(`${part.name.padEnd(14)} ${minutes(part.estimate(settings))}  ${part.about}`);
+    return 0;
   }
-  return rows;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? 0)
-    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
-}
-
-/** One bar of the comparison: the median over the rounds of a ratio taken within each round. */
-function ratio(
-  rows: readonly Row[],
-  peer: string,
-  value: (row: Row) => number,
-): { median: number; spread: string } {
-  const own = rows.filter((row) => row.contender === yardstick(peer));
-  const ratios = own.flatMap((row) => {
-    const other = rows.find((each) => each.contender === peer && each.round === row.round);
-    return other === undefined || value(other) === 0 ? [] : [value(row) / value(other)];
-  });
-  return {
-    median: median(ratios),
-    spread: `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
-  };
-}
-
-function report(rows: readonly Row[]): string {
-  const lines = [`# Comparison of ${new Date().toISOString().slice(0, 10)}`, "", machine(), ""];
-  lines.push(
-    `${flags.rounds} interleaved rounds of ${flags.seconds} s each, wrk on the same machine; medians over the rounds.`,
-    "",
-  );
-  for (const scenario of new Set(rows.map((row) => row.scenario))) {
-    for (const connections of new Set(rows.map((row) => row.connections))) {
-      const some = rows.filter((row) => row.scenario === scenario && row.connections === connections);
-      if (some.length === 0) continue;
-      lines.push(`## ${scenario}, ${connections} connections`, "");
-      lines.push(
-        "| server | requests/s | p50 ms | p99 ms | CPU s/100k | of it Python | errors | headrace is | spread | Python CPU ratio |",
-      );
-      lines.push("|---|---|---|---|---|---|---|---|---|---|");
-      for (const name of new Set(some.map((row) => row.contender))) {
-        const of = some.filter((row) => row.contender === name);
-        const mid = (value: (row: Row) => number) => median(of.map(value));
-        const speed = ratio(some, name, (row) => row.requestsPerSecond);
-        const cpu = ratio(some, name, (row) => row.pythonCpuPer100k);
-        const errors = of.reduce((sum, row) => sum + row.errors, 0);
-        const figures = [
-          mid((row) => row.requestsPerSecond).toFixed(0),
-          mid((row) => row.p50Ms).toFixed(2),
-          mid((row) => row.p99Ms).toFixed(1),
-        ];
-        const costs = [
-          mid((row) => row.cpuPer100k).toFixed(2),
-          mid((row) => row.pythonCpuPer100k).toFixed(2),
-          `${errors}`,
-        ];
-        const against =
-          yardstick(name) === null
-            ? ["", "", ""]
-            : [`${speed.median.toFixed(2)} x`, speed.spread, cpu.median.toFixed(2)];
-        lines.push(`| ${[name, ...figures, ...costs, ...against].join(" | ")} |`);
-      }
-      lines.push("");
-    }
-  }
-  return lines.join("\n");
-}
-
-function machine(): string {
-  const python = spawnSync(join(ROOT, ".venv/bin/python"), ["-V"], { encoding: "utf8" }).stdout.trim();
-  const pins = readFileSync(join(ROOT, "python/requirements-dev.txt"), "utf8");
-  const versions = ["uvicorn", "httptools", "uvloop", "gunicorn", "fastapi", "Flask"].map(
-    (name) => `${name} ${new RegExp(`^${name}==([\\d.]+)`, "m").exec(pins)?.[1]}`,
-  );
-  const memory = `${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
-  return `${cpus().length} x ${cpus()[0]?.model.trim()}, ${memory}, Bun ${Bun.version}, ${python}, ${versions.join(", ")}.`;
-}
-
-async function main(): Promise<number> {
-  const lack = missing();
-  if (lack !== null) {
-    process.stderr.write(`${lack}\n`);
-    return 2;
-  }
-  const scratch = mkdtempSync(join(tmpdir(), "headrace-bench-"));
-  const rows: Row[] = [];
-  try {
-    const wanted =
-      flags.only === "" ? scenarios : scenarios.filter(({ name }) => flags.only.split(",").includes(name));
-    for (const scenario of wanted) rows.push(...(await runScenario(scenario, scratch)));
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
-  const folder = join(ROOT, "bench/results");
+  const wanted = choose(values.only ?? process.env["ONLY"] ?? "");
+  const folder = values.out ?? join(ROOT, "bench/results");
   mkdirSync(folder, { recursive: true });
-  const day = new Date().toISOString().slice(0, 10);
-  let name = day;
-  for (let n = 2; existsSync(join(folder, `${name}.json`)); n += 1) name = `${day}-${n}`;
-  const text = report(rows);
-  writeFileSync(
-    join(folder, `${name}.json`),
-    `${JSON.stringify({ machine: machine(), flags, rows }, null, 1)}\n`,
-  );
-  writeFileSync(join(folder, `${name}.md`), `${text}\n`);
-  print(`\n${text}`);
-  return 0;
+  const startedAt = new Date().toISOString();
+  const stem = freeStem(folder, startedAt.slice(0, 10));
+  const command = [
+    "scripts/bun bench/run.ts",
+    ...args.map((arg) => (/[\s;&|]/.test(arg) ? `'${arg}'` : arg)),
+  ].join(" ");
+  const frame = {
+    format: 1 as const,
+    startedAt,
+    label: values.label ?? "",
+    commit: commit(),
+    command,
+    settings,
+    machine: machine(),
+  };
+  const known = versions({ "": PYTHON, "Ray: ": environment("ray"), "LitServe: ": environment("litserve") });
+  const began = performance.now();
+  const results = () => ({ ...frame, seconds: (performance.now() - began) / 1000, versions: known });
+  const done: PartResult[] = [];
+  const leftOut: Missing[] = [];
+  for (const part of wanted) {
+    const why = unfit(part, settings, (performance.now() - began) / 1000);
+    if (why !== null) leftOut.push({ name: part.name, why });
+    else await run(part, settings, done, leftOut);
+    if (why !== null) print(`${part.name}: left out: ${why}`);
+    const all: Results = { ...results(), missing: missingPeers(done), leftOut, parts: done };
+    write(stem, all);
+  }
+  print(`\n${relative(process.cwd(), stem)}.md and .json`);
+  const missed = done.flatMap(barsOf).filter(({ reached }) => !reached);
+  for (const bar of missed) print(`missed: ${bar.case}, ${bar.stack}: ${bar.text}`);
+  return leftOut.some(({ why }) => why.startsWith("broke off")) || missed.length > 0 ? 1 : 0;
 }
 
-if (import.meta.main) process.exit(await main());
+function minutes(seconds: number): string {
+  return `${(seconds / 60).toFixed(1).padStart(5)} min`;
+}
+
+function choose(only: string): readonly Part[] {
+  if (only === "") return parts.filter(({ extra }) => extra !== true);
+  const names = only.split(",").map((name) => name.trim());
+  const strange = names.filter((name) => !parts.some((part) => part.name === name));
+  if (strange.length > 0)
+    throw new UsageError(
+      `there is no part ${strange.join(", ")}; there are: ${parts.map(({ name }) => name).join(", ")}`,
+    );
+  return parts.filter(({ name }) => names.includes(name));
+}
+
+function environment(name: string): string {
+  return join(ROOT, `bench/.venv-${name}/bin/python`);
+}
+
+/** Where the results go, without the ending; a second run of a day does not write over the first. */
+export function freeStem(folder: string, day: string): string {
+  for (let n = 1; ; n++) {
+    const stem = join(folder, n === 1 ? day : `${day}-${n}`);
+    if (!existsSync(`${stem}.json`)) return stem;
+  }
+}
+
+/** Why a part is not to run; null when it is. */
+function unfit(part: Part, settings: Settings, passed: number): string | null {
+  if (part.wrk) {
+    const why = missingWrk();
+    if (why !== null) return why;
+  }
+  const needs = part.estimate(settings);
+  return passed + needs > settings.budget * 60
+    ? `it needs ${minutes(needs).trim()}, and ${minutes(passed).trim()} of the budget of ${settings.budget} min were over`
+    : null;
+}
+
+async function run(part: Part, settings: Settings, done: PartResult[], leftOut: Missing[]): Promise<void> {
+  print(`${part.name}: ${part.about}`);
+  const bench = new Bench(settings, print);
+  const began = performance.now();
+  try {
+    await part.run(bench);
+  } catch (error) {
+    leftOut.push({ name: part.name, why: `broke off: ${error instanceof Error ? error.stack : error}` });
+    print(`${part.name} broke off: ${error}`);
+  } finally {
+    bench.close();
+  }
+  const result = bench.result(part, (performance.now() - began) / 1000);
+  print(`${part.name}: ${minutes(result.seconds).trim()}\n`);
+  done.push(result);
+}
+
+/** After every part, so that what broke off is not all lost. */
+function write(stem: string, results: Results): void {
+  writeFileSync(`${stem}.json`, `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(`${stem}.md`, markdown(results));
+}
+
+if (import.meta.main) {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof TypeError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 2;
+  }
+}

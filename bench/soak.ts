@@ -7,8 +7,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Group, memoryOf } from "./processes.ts";
-import { missing, wrk } from "./wrk.ts";
+import { Group, memoryOf } from "./frame/processes.ts";
+import { missing, wrk } from "./load/wrk.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const URL = "http://127.0.0.1:18200";
@@ -46,7 +46,11 @@ async function load(until: number): Promise<{ requests: number; errors: number }
   for (let turn = 0; performance.now() < until; turn += 1) {
     const path = ["/", "/stream", "/", "/moment"][turn % 4] ?? "/";
     const seconds = Math.max(1, Math.min(5, Math.round((until - performance.now()) / 1000)));
-    const { requests, errors } = await wrk(URL + path, Number(flags.connections), seconds);
+    const { requests, errors } = await wrk({
+      url: URL + path,
+      connections: Number(flags.connections),
+      seconds,
+    });
     sum.requests += requests;
     sum.errors += errors;
   }
@@ -74,7 +78,7 @@ async function main(): Promise<number> {
     ],
     ...["--line-depth", "10000"],
   ];
-  const group = await Group.start("headrace", command, `${URL}/`);
+  const group = await Group.start("headrace", { command }, `${URL}/`);
   const samples = new Map<string, Sample[]>();
   const start = performance.now();
   const look = () => {

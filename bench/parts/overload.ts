@@ -1,91 +1,125 @@
-/** Five times as much as can be done, open loop, with a deadline; then eight tenths. */
+/** Twice and five times what can be done, open loop, each request with a deadline; then eight tenths. */
+import type { Bench, Outcome, Running } from "../frame/bench.ts";
+import type { Part } from "../frame/part.ts";
+import { quantile } from "../frame/statistics.ts";
+import { type Flood, flood, type Second } from "../load/flood.ts";
+import { headrace } from "../stacks/headrace.ts";
+import { granian, uvicorn } from "../stacks/python.ts";
+import type { App, Stack } from "../stacks/stack.ts";
 
-import { join } from "node:path";
-import { ROOT, Server } from "../headrace.ts";
-import type { Figure, Part } from "../part.ts";
-
-const APP = "bench/apps/sleeper.py";
-const PORT = 18_600;
-/** Eight slots of 40 ms: the slots are the limit, not the processors that the generator needs as well. */
-const SLOTS = 8;
-const SERVICE_MS = 40;
-const CAPACITY = (SLOTS * 1_000) / SERVICE_MS;
+/** Eight places of 40 ms within the app are the limit, not the processors that the generator needs as well. */
+const PLACES = 8;
+const CAPACITY = 200;
+const APP: App = { name: "limited", target: "limited:app", kind: "asgi", path: "/", length: 4 };
 const DEADLINE_MS = 1_000;
-const WARM_S = 5;
-const FLOOD_S = 15;
-const AFTER_S = 15;
+/** Three quarters of what the app can do within the deadline: the best that a limit on connections can be set to. */
+const LIMIT = "150";
 
-interface Flood {
-  readonly seconds: readonly {
-    readonly offered: number;
-    readonly good: number;
-    readonly late: number;
-    readonly refused: number;
-    readonly expired: number;
-    readonly failed: number;
-  }[];
-  readonly acceptedP99Ms: number;
+const STAGES = [
+  { name: "warm", seconds: 1, rate: 0.5 },
+  { name: "twice", seconds: 3, rate: 2 },
+  { name: "five", seconds: 2, rate: 5 },
+  { name: "after", seconds: 2, rate: 0.8 },
+] as const;
+type Stage = (typeof STAGES)[number]["name"];
+
+const CASE = `${CAPACITY} requests/s can be done`;
+
+const named = (stack: Stack, name: string): Stack => ({ ...stack, name });
+
+function stacks(): Stack[] {
+  const one = { processes: 1, slots: PLACES };
+  return [
+    headrace(APP, one),
+    uvicorn(APP, one),
+    named(uvicorn(APP, one, ["--limit-concurrency", LIMIT]), "uvicorn, limited"),
+    named(granian(APP, one, ["--backpressure", LIMIT]), "granian, limited"),
+  ];
 }
+
+const share = (about: string) => ({ unit: "", better: "more" as const, about });
 
 export const overload: Part = {
   name: "overload",
-  about: `${CAPACITY} requests/s can be done (${SLOTS} slots, ${SERVICE_MS} ms); ${5 * CAPACITY}/s are offered for ${FLOOD_S} s, each with a deadline of ${DEADLINE_MS} ms.`,
-  async run() {
-    const peak = await measure([], `${WARM_S}:${CAPACITY * 0.5},${FLOOD_S}:${CAPACITY * 0.95}`);
-    const peakGood = mean(peak, WARM_S + 2, WARM_S + FLOOD_S, ({ good }) => good) / 0.95;
-    const stages = `${WARM_S}:${CAPACITY * 0.5},${FLOOD_S}:${CAPACITY * 5},${AFTER_S}:${CAPACITY * 0.8}`;
-    const shed = await measure([], stages);
-    const plain = await measure(["--no-shed"], stages);
-    return [
-      { name: "peak, requests/s in time", value: peakGood, unit: "/s" },
-      ...figures("shedding", shed, peakGood, true),
-      ...figures("shedding off", plain, peakGood, false),
-    ];
+  about: `An app with a bottleneck of its own (${PLACES} places, 40 ms each: ${CAPACITY} requests/s) gets twice and then five times that, open loop, each request with a deadline of ${DEADLINE_MS} ms; then eight tenths. Headrace has as many slots as the app has places; --limit-concurrency and --backpressure are set to ${LIMIT}.`,
+  wrk: false,
+  metrics: {
+    good2: share("share of the capacity that was answered in time, at twice the capacity"),
+    good5: share("the same at five times the capacity"),
+    after: share(
+      "share of what was offered that was answered in time, at eight tenths, right after the flood",
+    ),
+    p99at2: { unit: "ms", better: "less", about: "p99 of what was accepted, at twice the capacity" },
+    p99at5: { unit: "ms", better: "less", about: "p99 of what was accepted, at five times the capacity" },
+    late: { unit: "", better: "less", about: "answers that came after the deadline" },
+  },
+  estimate: ({ rounds, quick }) => (quick ? 50 : rounds * 4 * 11),
+  async run(bench) {
+    const load = {
+      case: CASE,
+      measure: (running: Running, round: number) => measured(bench, running, round),
+    };
+    await bench.fresh(APP, stacks(), load);
+    const bar = { case: CASE, stack: "headrace" };
+    bench.bar({ ...bar, metric: "good2", least: 0.9 });
+    bench.bar({ ...bar, metric: "good5", least: 0.9 });
+    bench.bar({ ...bar, metric: "late", most: 0 });
   },
 };
 
-async function measure(args: readonly string[], stages: string): Promise<Flood> {
-  const limits = ["--concurrency", `${SLOTS}`, "--gateways", "2", "--line-depth", "100000"];
-  const server = await Server.start(APP, PORT, [...limits, ...args]);
-  try {
-    const script = [
-      join(ROOT, "bench/flood.ts"),
-      `${PORT}`,
-      `/${SERVICE_MS / 1_000}`,
-      `${DEADLINE_MS}`,
-      stages,
-    ];
-    const child = Bun.spawn([process.execPath, ...script], { stdout: "pipe", stderr: "inherit" });
-    return JSON.parse(await new Response(child.stdout).text()) as Flood;
-  } finally {
-    await server.stop();
-  }
-}
-
-type Second = Flood["seconds"][number];
-
-function mean({ seconds }: Flood, from: number, to: number, pick: (second: Second) => number): number {
-  const some = seconds.slice(from, to);
-  return some.reduce((sum, second) => sum + (second === null ? 0 : pick(second)), 0) / some.length;
-}
-
-function figures(name: string, flood: Flood, peakGood: number, bars: boolean): readonly Figure[] {
-  const end = WARM_S + FLOOD_S;
-  const goodput = mean(flood, WARM_S + 1, end, ({ good }) => good) / peakGood;
-  const late = flood.seconds.reduce((sum, second) => sum + second.late, 0);
-  const recovered = flood.seconds.findIndex(
-    (second, at) => at >= end && second.good >= second.offered * 0.99,
-  );
-  const after = recovered === -1 ? AFTER_S : recovered - end;
-  return [
-    {
-      name: `${name}: goodput at 5x : peak`,
-      value: goodput,
-      unit: "x",
-      ...(bars ? { bar: { least: 0.9 } } : {}),
+async function measured(bench: Bench, running: Running, round: number): Promise<Outcome> {
+  await bench.checked(running, APP);
+  const stages = STAGES.map(({ seconds, rate }) => [seconds, rate * CAPACITY] as const);
+  const plan = { port: running.port, path: APP.path, length: APP.length, deadlineMs: DEADLINE_MS, stages };
+  const seen = await flood(plan, bench.settings.pin?.load ?? null);
+  if (round === 1) curves(bench, running.stack.name, seen);
+  return {
+    values: {
+      good2: goodput(seen, "twice"),
+      good5: goodput(seen, "five"),
+      after: ratio(seen, "after"),
+      p99at2: accepted(seen, "twice"),
+      p99at5: accepted(seen, "five"),
+      late: total(seen.seconds, "late"),
     },
-    { name: `${name}: accepted and late`, value: late, unit: "", ...(bars ? { bar: { most: 0 } } : {}) },
-    { name: `${name}: p99 of what was accepted`, value: flood.acceptedP99Ms, unit: "ms" },
-    { name: `${name}: normal again after`, value: after, unit: "s", ...(bars ? { bar: { most: 10 } } : {}) },
-  ];
+    faults: [],
+    cpuSeconds: seen.cpuSeconds,
+  };
+}
+
+function of<T>(list: readonly T[], stage: Stage): readonly T[] {
+  const at = STAGES.findIndex(({ name }) => name === stage);
+  const from = STAGES.slice(0, at).reduce((sum, { seconds }) => sum + seconds, 0);
+  return list.slice(from, from + STAGES[at]!.seconds);
+}
+
+function total(seconds: readonly Second[], what: keyof Second): number {
+  return seconds.reduce((sum, second) => sum + second[what], 0);
+}
+
+function goodput({ seconds }: Flood, stage: Stage): number {
+  const some = of(seconds, stage);
+  return total(some, "good") / some.length / CAPACITY;
+}
+
+function ratio({ seconds }: Flood, stage: Stage): number {
+  const some = of(seconds, stage);
+  return total(some, "good") / total(some, "offered");
+}
+
+function accepted({ latencyMs }: Flood, stage: Stage): number {
+  return quantile(of(latencyMs, stage).flat(), 0.99);
+}
+
+function curves(bench: Bench, stack: string, { seconds }: Flood): void {
+  const curve = (name: "offered" | "good") =>
+    bench.series({
+      case: CASE,
+      stack,
+      name,
+      unit: "/s",
+      points: seconds.map((second, at) => [at + 0.5, second[name]]),
+    });
+  curve("good");
+  if (stack === "headrace") curve("offered");
 }

@@ -1,10 +1,11 @@
 /**
- * A process of clients that hold many requests open at once; `in_flight.ts` starts several. Every client has a connection of its own
+ * A process of clients that hold many requests open at once; holding.ts starts several. Every client has a connection of its own
  * and sends one request at a moment that was fixed before the run (open loop): its latency counts from that moment.
  *
  * The parent sends a Plan. When all connections stand the child sends Connected; the parent answers with the moment to begin.
  */
 import type { Socket } from "bun";
+import { readAnswer } from "./probe.ts";
 
 export interface Plan {
   readonly port: number;
@@ -37,9 +38,13 @@ interface Client {
   dueAt: number;
   sent: boolean;
   done: boolean;
+  got: Buffer;
 }
 
 const TICK_MS = 5;
+const NOTHING = Buffer.alloc(0);
+/** Of a right answer: "held". */
+const BODY_BYTES = 4;
 
 class Holders {
   readonly #plan: Plan;
@@ -99,7 +104,14 @@ class Holders {
 
   async #open(i: number): Promise<void> {
     const { port, addresses } = this.#plan;
-    const client: Client = { socket: undefined, connectedAt: 0, dueAt: 0, sent: false, done: false };
+    const client: Client = {
+      socket: undefined,
+      connectedAt: 0,
+      dueAt: 0,
+      sent: false,
+      done: false,
+      got: NOTHING,
+    };
     this.#clients.push(client);
     const began = performance.now();
     try {
@@ -122,7 +134,10 @@ class Holders {
 
   #read(client: Client, chunk: Uint8Array): void {
     if (client.done) return;
-    const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
+    const piece = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    client.got = client.got === NOTHING ? Buffer.from(piece) : Buffer.concat([client.got, piece]);
+    const text = client.got.toString("latin1", 0, 1_000);
+    if (text.length < "HTTP/1.1 200".length) return;
     if (!text.startsWith("HTTP/1.1 200")) {
       this.#fail(
         client,
@@ -130,7 +145,12 @@ class Holders {
       );
       return;
     }
-    // The response is short: it comes in one piece, or its last piece follows at once.
+    const answer = readAnswer(client.got, false);
+    if (answer === null) return;
+    if (answer.bodyBytes !== BODY_BYTES) {
+      this.#fail(client, `a body of ${answer.bodyBytes} bytes`);
+      return;
+    }
     this.#latencyMs.push(performance.now() - client.dueAt);
     this.#done(client);
   }
@@ -143,6 +163,7 @@ class Holders {
 
   #done(client: Client): void {
     client.done = true;
+    client.got = NOTHING;
     if (--this.#over === 0) this.#finish?.();
   }
 }

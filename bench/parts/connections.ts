@@ -1,0 +1,28 @@
+/** A connection for every request. */
+import { METRICS, type Part } from "../frame/part.ts";
+import { headrace } from "../stacks/headrace.ts";
+import { nginx } from "../stacks/nginx.ts";
+import { granian, gunicornUvicorn, hypercorn, uvicorn } from "../stacks/python.ts";
+import { ONE, RAW, TWO } from "./apps.ts";
+import { warm, wave } from "./loaded.ts";
+
+const CONNECTIONS = 64;
+
+export const connections: Part = {
+  name: "connections",
+  about: `The raw ASGI app without keep-alive: every request brings a connection of its own, ${CONNECTIONS} at a time.`,
+  wrk: true,
+  metrics: METRICS,
+  estimate: ({ rounds, seconds, quick }) => (quick ? 20 : rounds * 7 * (seconds + 0.3) + 25),
+  async run(bench) {
+    const one = [headrace, uvicorn, gunicornUvicorn, granian, hypercorn].map((make) => make(RAW, ONE));
+    await bench.keep("raw ASGI", RAW, [...one, headrace(RAW, TWO), nginx(RAW, TWO)], async (running) => {
+      await warm(bench, running, RAW);
+      const { seconds } = bench.settings;
+      const headers = ["Connection: close"];
+      const check = { ...RAW, headers };
+      const of = { case: "raw ASGI, no keep-alive", check, connections: CONNECTIONS, seconds };
+      await bench.turns(running, [wave(bench, of)]);
+    });
+  },
+};
