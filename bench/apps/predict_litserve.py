@@ -24,4 +24,11 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int)
     port = parser.parse_args().port
     server = litserve.LitServer(Echo(api_path="/predict"), accelerator="cpu", workers_per_device=1)
-    server.run(host="127.0.0.1", port=port, num_api_servers=1, log_level="warning", generate_client_file=False, access_log=False)
+    server.run(
+        host="127.0.0.1",
+        port=port,
+        num_api_servers=1,
+        log_level="warning",
+        generate_client_file=False,
+        access_log=False,
+    )

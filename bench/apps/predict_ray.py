@@ -5,9 +5,8 @@ import signal
 import threading
 
 import ray
-from ray import serve
-
 from predict_app import app
+from ray import serve
 
 
 @serve.deployment(num_replicas=1, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 1})
