@@ -102,6 +102,9 @@ class Response:
 
 
 def _decode(body: bytes, encodings: str) -> bytes:
+    if not body:
+        # The answer to HEAD says how its body would be packed.
+        return body
     for encoding in reversed([each.strip().lower() for each in encodings.split(",") if each.strip()]):
         if encoding == "identity":
             continue
