@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { run as runScenario } from "../../src/load/python-testkit.ts";
 import { ask, RawClient, values } from "./client.ts";
 import { freePort, Headrace, PATIENCE_MS, PYTHON, ROOT, scratchFolder, soon } from "./harness.ts";
 
@@ -163,6 +164,25 @@ const stories: Record<string, () => Promise<void>> = {
     expect(events.body.toString()).toBe("data: 0\n\ndata: 1\n\ndata: 2\n\n");
     const file = await ask(port, "GET", "/file");
     expect(file.body.equals(readFileSync(join(EXAMPLES, "streaming/main.py")))).toBe(true);
+  },
+
+  async load() {
+    await using headrace = await Headrace.start("examples/fastapi/main.py", { args: ["--instances", "1"] });
+    const host = `http://127.0.0.1:${headrace.port}`;
+    const ours = await runScenario({
+      source: { file: join(EXAMPLES, "load/scenario.py") },
+      wish: { host, users: 10 },
+      until: ({ requests }) => requests.size === 6,
+    });
+    expect([ours.whole, ours.notes, ours.sum.failures]).toEqual([true, [], {}]);
+    expect(ours.sum.checks.get("the first item is the millstone")?.failed).toBe(0);
+    const locust = await runScenario({
+      source: { file: join(EXAMPLES, "load/locustfile.py") },
+      wish: { kind: "locust", host, users: 4 },
+      until: ({ requests }) => requests.size === 2,
+    });
+    expect([locust.whole, locust.notes, locust.sum.failures]).toEqual([true, [], {}]);
+    expect([...locust.sum.requests.keys()].toSorted()).toEqual(["GET /catalogue", "GET /items/1"]);
   },
 };
 
