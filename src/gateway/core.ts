@@ -13,6 +13,7 @@ import { ServiceTime } from "./admission/service-time.ts";
 import { type Affinity, KeyAffinity, type KeySource, StickyAffinity } from "./balance/affinity.ts";
 import { requestKey } from "./balance/key.ts";
 import { policyFor } from "./balance/policy.ts";
+import type { RequestHead } from "./client.ts";
 import type { Exchange } from "./exchange.ts";
 import { withPriority } from "./identify.ts";
 import type { Meter } from "./meter.ts";
@@ -306,6 +307,13 @@ export class Core {
     meter.add("headrace_response_bytes_total", exchange.responseBytes);
     const { access } = this.ports;
     if (access !== null) access(accessRecord(exchange, now));
+  }
+
+  /** Whether a request carries the token of an instance of this revision. */
+  isHome({ target, fields }: RequestHead): boolean {
+    if (this.#sticky === null || this.#keySource === null) return false;
+    this.upstreams.tellAffinity();
+    return this.#sticky.knows(requestKey(target, fields, this.#keySource));
   }
 
   /** What Set-Cookie says to the client of a request, so that it comes back to the instance; empty for nothing. */

@@ -50,7 +50,11 @@ export function createPipeline(options: PipelineOptions): Accept {
   };
 }
 
+/** A client that is sticky stays with the revision of its instance, whatever the shares. */
 function chosen({ split, splitBy }: ServiceDestination, head: RequestHead): Core {
+  const { all } = split;
+  if (all.length === 1) return all[0]!;
+  for (const core of all) if (core.isHome(head)) return core;
   const key = splitBy === null ? "" : requestKey(head.target, head.fields, splitBy);
   return key === "" ? split.next() : split.of(key);
 }

@@ -140,3 +140,36 @@ test("a sticky client gets a cookie of the gateway, and a new one when its insta
   const settled = await ask(headrace.port, "GET", "/pid", [`cookie: home=${next}`]);
   expect([Number(settled.body), tokenOf(settled)]).toEqual([Number(moved.body), undefined]);
 });
+
+test("what belongs to an instance belongs to its revision, whatever the shares", async () => {
+  using stage = await Stage.open();
+  for (const affinity of ["{ cookie: home, sticky: true }", "{ header: x-user, balanceFactor: 0 }"]) {
+    await using headrace = await start(stage, `affinity: ${affinity}`);
+    using _ = headrace.folder;
+    const admin = `${headrace.adminUrl}/v1/services/api`;
+    const post = async (path: string, method: string, body: unknown) => {
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch(`${admin}/${path}`, { method, headers, body: JSON.stringify(body) });
+      expect([answer.status, await answer.text()]).toEqual([200, expect.anything()]);
+    };
+    await post("deploy", "POST", {});
+    await post("traffic", "PUT", {
+      targets: [
+        { revision: "rev-1", weight: 50 },
+        { revision: "rev-2", weight: 50 },
+      ],
+    });
+    const homes = new Set<number>();
+    for (let user = 0; user < 12; user++) {
+      const first = await ask(headrace.port, "GET", "/pid", [`x-user: ${user}`]);
+      const head = [`x-user: ${user}`, `cookie: home=${tokenOf(first)}`];
+      const home = Number(first.body);
+      homes.add(home);
+      for (let n = 0; n < 6; n++) {
+        const again = await ask(headrace.port, "GET", "/pid", head);
+        expect([affinity, Number(again.body), tokenOf(again)]).toEqual([affinity, home, undefined]);
+      }
+    }
+    expect(homes.size).toBeGreaterThan(2);
+  }
+});

@@ -103,9 +103,13 @@ function affinityOf(service: ReadMap, problems: FileProblem[]): AffinityConfig |
   };
 }
 
+/** Without a word about it, what belongs to an instance belongs to its revision. */
 function splitBy(service: ReadMap, problems: FileProblem[]): ServiceConfig["splitBy"] {
   const read = service.keys.get("split");
-  if (read?.kind !== "map") return null;
+  if (read?.kind !== "map") {
+    const affinity = affinityOf(service, []);
+    return affinity === null || affinity.sticky ? null : { by: affinity.by, name: affinity.name };
+  }
   const given = KEY_SOURCES.filter((by) => read.keys.has(by));
   const [by] = given;
   if (by === undefined || given.length > 1) {

@@ -208,7 +208,7 @@ const affinity = group(
 );
 
 const split = group(
-  "While the traffic has several revisions: requests that belong together go to the same one. Without it, each goes where its turn is.",
+  "While the traffic has several revisions: requests that belong together go to the same one. Default: by the key of affinity; without one each goes where its turn is.",
   {
     header: named("header", "Header whose value is the key."),
     cookie: named("cookie", "Cookie whose value is the key."),

@@ -139,6 +139,11 @@ services:
     });
     expect(of("{ cookie: home, sticky: true }")).toMatchObject({ by: "cookie", name: "home", sticky: true });
     expect(of("{ cookie: sid, balanceFactor: 0 }")).toMatchObject({ sticky: false, balanceFactor: 0 });
+    // What belongs to an instance belongs to its revision.
+    const splitBy = (more: string) => good(`services: { a: { app: main.py, ${more} } }`).services[0]!.splitBy;
+    expect(splitBy("affinity: { header: X-User }")).toEqual({ by: "header", name: "x-user" });
+    expect(splitBy("affinity: { header: X-User }, split: { query: u }")).toEqual({ by: "query", name: "u" });
+    expect(splitBy("affinity: { cookie: home, sticky: true }")).toBeNull();
   });
 
   test("follows anchors, merges and the user's own keys", () => {

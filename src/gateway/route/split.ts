@@ -40,6 +40,11 @@ export class Split<T> {
     return this.#round[this.#turns.next() % this.#total]!;
   }
 
+  /** Those that get requests, at least one. */
+  get all(): readonly T[] {
+    return this.#to;
+  }
+
   /** The one that a key belongs to. */
   of(key: string): T {
     if (this.#to.length === 1) return this.#to[0]!;
