@@ -62,7 +62,17 @@ export const routes = {
     summary: "Starts a new revision of a service, with its code as it is now",
     doc: "Answers once the new revision serves; what loses its requests then finishes those it has. headrace run loads its only revision anew.",
     params: SERVICE,
-    query: { noTraffic: boolean("The new revision shows that it starts, and gets no requests yet.") },
+    query: {
+      noTraffic: boolean("The new revision shows that it starts, and gets no requests yet."),
+      overMs: integer(
+        "Its share rises in steps so long, milliseconds; the answer comes after the first one.",
+        {
+          minimum: 0,
+          maximum: 2_147_483_647,
+        },
+      ),
+      guard: boolean("It is watched meanwhile, and what was there comes back when it is worse."),
+    },
     answer: deployed,
     errors: ["admin_service_unknown", "admin_starting"],
     fails: true,

@@ -11,6 +11,7 @@ import type {
 import type {
   DeployReport,
   RevisionReport,
+  RolloutReport,
   TagReport,
   TargetReport,
   TrafficReport,
@@ -79,8 +80,20 @@ const scaling: Schema<ScalingReport> = object("Scaling", {
   panicking: boolean("Whether the short window is followed and nothing shrinks."),
 });
 
-const percent = (doc: string) => integer(doc, { minimum: 0, maximum: 100 });
 const revisionName = (doc: string) => string(doc, { pattern: "^rev-[1-9][0-9]{0,8}$" });
+const percent = (doc: string) => integer(doc, { minimum: 0, maximum: 100 });
+
+const rollout: Schema<RolloutReport> = object("Rollout", {
+  revision: revisionName("The new revision."),
+  state: oneOf(
+    ["shifting", "watching", "done", "went-back", "failed", "superseded"],
+    "docs/revisions.md draws them.",
+  ),
+  weight: percent("Its share of the requests now, percent."),
+  overMs: integer("Length of the shift in milliseconds; 0: at once.", { minimum: 0 }),
+  guarded: boolean("Whether it goes back when it is worse."),
+  why: string("Why it ended as it did; empty when there is nothing to say."),
+});
 
 const share: Schema<RevisionShare> = object("Share", {
   revision: revisionName("The revision."),
@@ -114,6 +127,7 @@ export const status: Schema<StatusReport> = object("Service", {
   scaling: nullable(scaling, "Null where the number of instances is fixed."),
   line: object("", { waiting: count("Requests that wait."), depth: count("How many may.") }),
   revisions: array(share, "Those that run, newest first."),
+  rollout: nullable(rollout, "The one that is under way, or ended last; null for none."),
   gateways: array(gateway),
   instances: array(instance, "Of all revisions."),
 });
@@ -172,6 +186,7 @@ export const traffic: Schema<TrafficReport> = object("Traffic", {
   targets: array(target, "Newest first; the weights add up to 100."),
   tags: array(tag),
   before: nullable(array(target), "What a rollback brings back; null when nothing has changed yet."),
+  rollout: nullable(rollout, "The one that is under way, or ended last; null for none."),
 });
 
 /** What is asked of the traffic. */
@@ -197,6 +212,7 @@ export const revision: Schema<RevisionReport> = object("Revision", {
 export const deployed: Schema<DeployReport> = object("Deployed", {
   service: string("The service."),
   revision: revisionName("The new revision."),
+  rollout: nullable(rollout, "Null: it has its requests, or is to have none."),
 });
 
 /** Every error of the API. */

@@ -30,6 +30,7 @@ const report: StatusReport = {
   scaling: null,
   line: { waiting: 0, depth: 800 },
   revisions: [{ revision: "rev-1", weight: 100, tags: [], instances: 0 }],
+  rollout: null,
   gateways: [],
   instances: [],
 };
@@ -72,7 +73,7 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
       called.push(`${name} ${instance}`.trim());
       return Promise.resolve(world.outcome ?? ({ kind: "done" } as const));
     };
-  const traffic = { service: "shop", targets: [], tags: [], before: null };
+  const traffic = { service: "shop", targets: [], tags: [], before: null, rollout: null };
   const about =
     <T>(name: string, value: T) =>
     async (service: string, ...wish: readonly unknown[]): Promise<Outcome<T>> => {
@@ -87,7 +88,7 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     status: world.status ?? (() => Promise.resolve(report)),
     services: () => Promise.resolve([report]),
     decisionsOf: (name) => (name === "shop" ? (world.decisions ?? null) : undefined),
-    deploy: about("deploy", { service: "shop", revision: "rev-2" }),
+    deploy: about("deploy", { service: "shop", revision: "rev-2", rollout: null }),
     revisions: about("revisions", []),
     traffic: about("traffic", traffic),
     setTraffic: about("setTraffic", traffic),

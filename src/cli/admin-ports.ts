@@ -19,7 +19,7 @@ export function adminPorts(service: string, running: () => Running | null): Admi
       answered(running(), async (here) => {
         if (name !== service) return undefined;
         await here.reload();
-        return { service, revision: revisionName(1) };
+        return { service, revision: revisionName(1), rollout: null };
       }),
     revisions: alone,
     traffic: alone,
@@ -57,11 +57,7 @@ export function applicationPorts(
       const here = running();
       return here === null ? null : here.decisions(name);
     },
-    deploy: (service, wish) =>
-      answered(running(), async (here) => {
-        const revision = await here.deploy(service, wish);
-        return revision === undefined ? undefined : { service, revision };
-      }),
+    deploy: (service, wish) => answered(running(), (here) => here.deploy(service, wish)),
     revisions: (service) => answered(running(), (here) => here.revisions(service)),
     traffic: (service) => answered(running(), (here) => here.traffic(service)),
     setTraffic: (service, wish) => answered(running(), (here) => here.setTraffic(service, wish)),

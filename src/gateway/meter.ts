@@ -108,6 +108,16 @@ export interface Demand {
   readonly missed: number;
 }
 
+/** How requests went. They only grow. */
+export interface Outcome {
+  /** Requests that were answered. */
+  readonly requests: number;
+  /** Those with a status of 5xx. */
+  readonly errors: number;
+  /** From the slot to the first byte of the answer: counts by bucket, one more for what is beyond the last bound. */
+  readonly times: readonly number[];
+}
+
 /** The platform's view of all columns. */
 export class MeterReader {
   readonly #cells: Float64Array;
@@ -140,6 +150,22 @@ export class MeterReader {
       finished: this.#sum(counterIndex.get("headrace_slots_given_back_total")!),
       missed: this.#sum(counterIndex.get("headrace_deadlines_missed_total")!),
       slotMs: 1_000 * this.#sum(counterIndex.get("headrace_slot_seconds_total")!),
+    };
+  }
+
+  /** How requests went, over all gateways. */
+  outcome(): Outcome {
+    let [requests, errors] = [0, 0];
+    for (let status = 100; status < STATUSES; status++) {
+      const count = this.#sum(AT_STATUS + status);
+      requests += count;
+      if (status >= 500) errors += count;
+    }
+    const at = histogramIndex.get("headrace_service_duration_seconds")!;
+    return {
+      requests,
+      errors,
+      times: Array.from({ length: BOUNDS_S.length + 1 }, (_, i) => this.#sum(at + i)),
     };
   }
 

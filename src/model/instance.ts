@@ -1,3 +1,4 @@
+import type { RolloutReport } from "./revision.ts";
 import type { ScalingReport } from "./scaling.ts";
 
 /**
@@ -95,6 +96,8 @@ export interface StatusReport {
   readonly line: { readonly waiting: number; readonly depth: number };
   /** Those that run, newest first. */
   readonly revisions: readonly RevisionShare[];
+  /** The rollout that is under way, or ended last; null for none. */
+  readonly rollout: RolloutReport | null;
   readonly gateways: readonly GatewayReport[];
   /** Of all revisions. */
   readonly instances: readonly InstanceReport[];

@@ -9,6 +9,8 @@ export interface TrafficReport {
   readonly tags: readonly TagReport[];
   /** The targets before the last change, which a rollback brings back; null when there was no change. */
   readonly before: readonly TargetReport[] | null;
+  /** The one that is under way, or came to its end last; null without one, or when the traffic was changed since. */
+  readonly rollout: RolloutReport | null;
 }
 
 export interface TargetReport {
@@ -47,15 +49,44 @@ export interface TrafficWish {
   readonly untag?: readonly string[];
 }
 
+/**
+ * - `shifting`: the share of the new revision rises
+ * - `watching`: it has all requests, and may still go back
+ * - `done`: it has all requests
+ * - `went-back`: it was worse, and the requests went back
+ * - `failed`: a step could not be made; the shares are those of the last one
+ * - `superseded`: somebody else changed the traffic
+ */
+export type RolloutState = "shifting" | "watching" | "done" | "went-back" | "failed" | "superseded";
+
+/** How a new revision comes, or came, to its requests. */
+export interface RolloutReport {
+  readonly revision: string;
+  readonly state: RolloutState;
+  /** Its share now, percent. */
+  readonly weight: number;
+  /** Length of the shift in milliseconds; 0: at once. */
+  readonly overMs: number;
+  readonly guarded: boolean;
+  /** Why it ended as it did; empty when there is nothing to say. */
+  readonly why: string;
+}
+
 /** What came of a deploy. */
 export interface DeployReport {
   readonly service: string;
   /** The new revision. */
   readonly revision: string;
+  /** Null: it has its requests, or is to have none. */
+  readonly rollout: RolloutReport | null;
 }
 
 /** How a new revision comes in. */
 export interface DeployWish {
   /** It gets no requests before it is given some. */
   readonly noTraffic?: boolean;
+  /** Its share rises in steps so long, milliseconds; 0 or left out: at once. */
+  readonly overMs?: number;
+  /** It is watched meanwhile, and for a minute after a shift at once: when it is worse than what was there, that comes back. */
+  readonly guard?: boolean;
 }

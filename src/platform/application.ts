@@ -7,29 +7,40 @@
  */
 
 import { join } from "node:path";
-import { Exit, HeadraceError, messageOf } from "../base/errors.ts";
+import { Exit, HeadraceError } from "../base/errors.ts";
 import { ReleaseStack } from "../base/release.ts";
 import type { ApplicationConfig, ServiceConfig } from "../config/file/config.ts";
 import { createMeterFile, MeterReader } from "../gateway/meter.ts";
+import { BOUNDS_S } from "../gateway/signals.ts";
 import type { OutputLine } from "../instances/index.ts";
 import type { StatusReport } from "../model/instance.ts";
 import type { LogSink } from "../model/log.ts";
 import type { MetricFamily } from "../model/metric.ts";
-import type { DeployWish, RevisionReport, TrafficReport, TrafficWish } from "../model/revision.ts";
+import type {
+  DeployReport,
+  DeployWish,
+  RevisionReport,
+  RolloutReport,
+  TrafficReport,
+  TrafficWish,
+} from "../model/revision.ts";
 import type { DecisionReport } from "../model/scaling.ts";
 import { probePort, urlOf } from "./address.ts";
+import { ApplicationLog } from "./application-log.ts";
 import { mergedMetrics } from "./application-metrics.ts";
 import { gatewaysPorts, makeRunDir, SPARE_COLUMNS, unlessCancelled, within } from "./common.ts";
 import { Fleet, type Live } from "./fleet.ts";
 import { frontSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
-import { newestOf, rolledBack, withRevision, withWish } from "./revisions/change.ts";
-import { forgetCode } from "./revisions/code.ts";
+import { newestOf, rolledBack, withRevision, withTargets, withWish } from "./revisions/change.ts";
+import { Ledger } from "./revisions/ledger.ts";
 import { isUnchanged, type RevisionRecord, sharedOptions } from "./revisions/record.ts";
-import { noState, type ServiceState, StateStore } from "./revisions/store.ts";
-import { needed, trafficText, weightOf } from "./revisions/traffic.ts";
+import type { ServiceState } from "./revisions/store.ts";
+import { needed, type Target, weightOf } from "./revisions/traffic.ts";
+import { defaultGuard, type GuardSettings, type Sample } from "./rollout/guard.ts";
+import { firstShares, type RolloutPlan } from "./rollout/rollout.ts";
+import { Rollouts } from "./rollout/rollouts.ts";
 import { routing, type Service, ServiceViews } from "./services.ts";
-import { platformEvents } from "./signals.ts";
 
 export interface ApplicationIo {
   readonly log: LogSink;
@@ -54,8 +65,8 @@ export interface RunningApplication {
   decisions(service: string): readonly DecisionReport[] | undefined;
   /** Makes `next` what runs. @throws HeadraceError when it cannot: then nothing has changed */
   apply(next: ApplicationConfig): Promise<void>;
-  /** A new revision of a service, with its code as it is now; its name. Undefined when there is no such service. */
-  deploy(service: string, wish: DeployWish): Promise<string | undefined>;
+  /** A new revision of a service, with its code as it is now. Undefined when there is no such service. */
+  deploy(service: string, wish: DeployWish): Promise<DeployReport | undefined>;
   traffic(service: string): TrafficReport | undefined;
   /** Other shares or tags. @throws HeadraceError when they cannot be: then nothing has changed */
   setTraffic(service: string, wish: TrafficWish): Promise<TrafficReport | undefined>;
@@ -68,6 +79,9 @@ export interface RunningApplication {
   stacks(instance: string): boolean;
   restart(instance: string): Promise<boolean>;
 }
+
+const GUARD: GuardSettings = { ...defaultGuard, boundsS: BOUNDS_S };
+const NOTHING: Sample = { requests: 0, errors: 0, times: [...BOUNDS_S, 0].map(() => 0) };
 
 const GATEWAY_STOP_MS = 2_000;
 const AFTER_DRAIN_MS = 1_000;
@@ -93,16 +107,14 @@ export async function startApplication(
 }
 
 class Application {
-  readonly #io: ApplicationIo;
   readonly #release: ReleaseStack;
   readonly #frontMeter: MeterReader;
   readonly #gateways: Gateways;
-  readonly #store: StateStore;
-  readonly #codeDir: string;
+  readonly #ledger: Ledger;
+  readonly #log: ApplicationLog;
   readonly #fleet: Fleet;
+  readonly #rollouts: Rollouts;
   readonly #done = Promise.withResolvers<number>();
-  /** What is known of every service that there ever was. */
-  #states: ReadonlyMap<string, ServiceState>;
   #config: ApplicationConfig;
   #services: ReadonlyMap<string, Service> = new Map();
   #changes: Promise<unknown> = Promise.resolve();
@@ -113,13 +125,12 @@ class Application {
   constructor(config: ApplicationConfig, io: ApplicationIo, release: ReleaseStack) {
     const shared = config.services[0]!.run;
     this.#config = config;
-    this.#io = io;
     this.#release = release;
-    const store = StateStore.open(io.stateDir);
-    release.push(() => store.close());
-    this.#store = store;
-    this.#states = store.load();
-    this.#codeDir = join(io.stateDir, "code");
+    const ledger = new Ledger(io.stateDir);
+    release.push(() => ledger.close());
+    this.#ledger = ledger;
+    this.#log = new ApplicationLog(io.log, config.name);
+    this.#rollouts = new Rollouts(io.log);
     const runDir = makeRunDir(release);
     const columns = shared.gateways + SPARE_COLUMNS;
     const meterPath = join(runDir, "front-meter");
@@ -137,7 +148,7 @@ class Application {
     });
     const { log, output } = io;
     const gateways = this.#gateways;
-    this.#fleet = new Fleet({ runDir, codeDir: this.#codeDir, columns, gateways, log, output });
+    this.#fleet = new Fleet({ runDir, codeDir: ledger.codeDir, columns, gateways, log, output });
   }
 
   async start(): Promise<RunningApplication> {
@@ -154,15 +165,16 @@ class Application {
     const starting = fresh.map(({ revision }) => revision.start());
     const [port] = await Promise.all([gateways.start(), ...starting]);
     this.#url = urlOf(this.#config.services[0]!.run, port);
-    this.#keep(states);
+    this.#ledger.keep(states);
     this.#services = services;
-    await this.#collect();
-    for (const [name, { state }] of services) if (state.before !== null) this.#told(name, state);
+    await this.#ledger.collect();
+    for (const [name, { state }] of services)
+      if (state.before !== null) this.#log.traffic(name, state.traffic);
     return this.#running();
   }
 
   #running(): RunningApplication {
-    const views = new ServiceViews(() => this.#services);
+    const views = new ServiceViews(() => this.#services, this.#rollouts);
     return {
       url: this.#url,
       done: this.#done.promise,
@@ -206,28 +218,54 @@ class Application {
         hint: "Stop it and start it again.",
       });
     }
-    const fresh = await this.#change(next, await this.#statesFor(next));
-    const names = fresh.map(({ revision }) => `${revision.name} of ${revision.config.service}`).join(", ");
-    const text = names === "" ? "The routes are those of the file." : `New revisions serve: ${names}`;
-    this.#log("platform.applied", text);
+    const states = await this.#statesFor(next);
+    const fresh = await this.#change(next, states);
+    for (const name of states.keys()) this.#rollouts.end(name);
+    this.#log.applied(fresh);
   }
 
-  async #deploy(name: string, { noTraffic = false }: DeployWish): Promise<string | undefined> {
+  async #deploy(name: string, wish: DeployWish): Promise<DeployReport | undefined> {
     const service = this.#services.get(name);
     if (service === undefined) return undefined;
+    const { noTraffic = false, overMs = 0, guard = false } = wish;
+    if (noTraffic && (overMs > 0 || guard)) throw noRollout();
     const record = await this.#fleet.record(service.config, newestOf(service.state) + 1);
-    const state = withRevision(service.state, record, !noTraffic);
+    const before = service.state.traffic.targets;
+    const plan = { service: name, revision: record.number, before, overMs, guard: guard ? GUARD : null };
+    const state = withRevision(service.state, record, noTraffic ? before : firstShares(plan));
     const [made] = await this.#change(
       this.#config,
       new Map([[name, state]]),
       new Map([[name, record.number]]),
     );
     const revision = made!.revision.name;
-    const about = { "service.name": name, "service.version": revision };
-    if (noTraffic)
-      this.#log("platform.applied", `${revision} of ${name} starts, and gets no requests yet`, about);
-    else this.#log("platform.applied", `New revisions serve: ${revision} of ${name}`, about);
-    return revision;
+    this.#log.deployed(name, revision, noTraffic);
+    if (!noTraffic) this.#rollouts.end(name);
+    const stepwise = overMs > 0 || guard;
+    return { service: name, revision, rollout: stepwise ? this.#rollOut(plan, service) : null };
+  }
+
+  /** @param original what the service was before */
+  #rollOut(plan: RolloutPlan, original: Service): RolloutReport {
+    const { service, before } = plan;
+    const change = (expected: readonly Target[], next: (state: ServiceState) => ServiceState) =>
+      this.#exclusive(async () => {
+        const { state } = this.#services.get(service) ?? {};
+        if (state === undefined || !Bun.deepEquals(state.traffic.targets, expected)) return false;
+        await this.#change(this.#config, new Map([[service, next(state)]]));
+        return true;
+      });
+    return this.#rollouts.begin(plan, {
+      sampler: (number) => {
+        // At once, the old one has left already; what it counted stays.
+        const live = original.live.get(number) ?? this.#services.get(service)?.live.get(number);
+        return () => live?.revision.meter.outcome() ?? NOTHING;
+      },
+      shift: (expected, targets) => change(expected, (state) => withTargets(state, targets, before)),
+      // A rollback by hand is not to bring back what went back.
+      back: (expected) =>
+        change(expected, (state) => ({ ...withTargets(state, before), before: original.state.before })),
+    });
   }
 
   /** Other shares or tags of a service; nothing when there is no such service. */
@@ -237,7 +275,8 @@ class Application {
     const state = change(service.state);
     if (Bun.deepEquals(state, service.state)) return;
     await this.#change(this.#config, new Map([[name, state]]));
-    this.#told(name, state);
+    if (!Bun.deepEquals(state.traffic.targets, service.state.traffic.targets)) this.#rollouts.end(name);
+    this.#log.traffic(name, state.traffic);
   }
 
   /** For services that are as they were, what they were; for the others a new revision that gets all requests. */
@@ -245,14 +284,14 @@ class Application {
     const states = new Map<string, ServiceState>();
     for (const service of config.services) {
       const { name } = service;
-      const state = this.#states.get(name) ?? noState;
+      const state = this.#ledger.state(name);
       const newest = state.revisions.get(newestOf(state));
       const same = newest !== undefined && isUnchanged(newest, service);
       // The code of one that runs is what it was at its deploy, whatever the files say by now.
       if (same && this.#services.has(name)) continue;
       const record = await this.#fleet.record(service, newestOf(state) + 1);
       const known = same && record.code !== "" && record.code === newest.code;
-      states.set(name, known ? state : withRevision(state, record, true));
+      states.set(name, known ? state : withRevision(state, record));
     }
     return states;
   }
@@ -271,9 +310,9 @@ class Application {
     const { services, fresh } = this.#assemble(config, states, proven);
     try {
       await Promise.all(fresh.map(({ revision }) => revision.prepare().then(() => revision.start())));
-      this.#keep(states);
+      this.#ledger.keep(states);
     } catch (error) {
-      this.#tellFailure(fresh, error);
+      this.#log.failed(fresh, error);
       await Promise.all(fresh.map(({ revision }) => this.#fleet.retire(revision, 0)));
       throw error;
     }
@@ -288,17 +327,8 @@ class Application {
       if (serving.has(live)) continue;
       void this.#fleet.retire(live.revision, live.revision.config.drainTimeoutMs);
     }
-    await this.#collect();
+    await this.#ledger.collect();
     return fresh;
-  }
-
-  #tellFailure(fresh: readonly Live[], error: unknown): void {
-    const event = "platform.apply_failed";
-    const names = fresh.map(({ revision }) => `${revision.name} of ${revision.config.service}`).join(", ");
-    const message = `${names} did not start, nothing has changed: ${messageOf(error)}`;
-    const known = error instanceof HeadraceError ? { code: error.code, traceback: error.detail } : {};
-    const fields = { application: this.#config.name, ...known };
-    this.#io.log({ time: Date.now(), level: platformEvents[event].level, event, message, fields });
   }
 
   /** The services as they are to be: with the revisions that run already, and those that have to be started. */
@@ -312,7 +342,7 @@ class Application {
     try {
       for (const service of config.services) {
         const { name } = service;
-        const state = states.get(name) ?? this.#states.get(name)!;
+        const state = states.get(name) ?? this.#ledger.state(name);
         const running = this.#services.get(name)?.live ?? new Map<number, Live>();
         const live = new Map<number, Live>();
         const wanted = needed(state.traffic);
@@ -334,7 +364,7 @@ class Application {
 
   #make(config: ApplicationConfig, service: ServiceConfig, state: ServiceState, number: number): Live {
     const record: RevisionRecord = state.revisions.get(number)!;
-    const known = this.#states.get(service.name)?.revisions.has(number) === true;
+    const known = this.#ledger.state(service.name).revisions.has(number);
     const running = [...(this.#services.get(service.name)?.live.values() ?? [])];
     const ready = running.reduce((sum, { revision }) => sum + revision.pool.counts.ready, 0);
     // As many as it will need for its share of what comes now, so that the shift itself makes no line.
@@ -343,18 +373,6 @@ class Application {
     const most = record.config.scaling?.maxInstances ?? least;
     const instances = Math.min(Math.max(least, enough), most);
     return this.#fleet.make(config, service, record, { fresh: !known, instances, url: () => this.#url });
-  }
-
-  /** On disk first: what is routed can always be restored. */
-  #keep(states: ReadonlyMap<string, ServiceState>): void {
-    this.#store.save(states);
-    this.#states = new Map([...this.#states, ...states]);
-  }
-
-  /** Code that no revision is made of any more goes. What cannot be removed now is tried again after the next change. */
-  async #collect(): Promise<void> {
-    const records = [...this.#states.values()].flatMap(({ revisions }) => [...revisions.values()]);
-    await forgetCode(this.#codeDir, new Set(records.map(({ code }) => code))).catch(() => {});
   }
 
   #exclusive<T>(change: () => Promise<T>): Promise<T> {
@@ -378,30 +396,23 @@ class Application {
 
   /** No new connections; what is in flight finishes, within the longest drain time; then instances, then gateways go. */
   async #drain(reason: string): Promise<void> {
+    this.#rollouts.stop();
     for (const revision of this.#fleet.all) revision.hold();
-    this.#log("platform.stopping", `Stopping: ${reason}`);
+    this.#log.stopping(reason);
     if (!this.#forced) {
       const drainMs = Math.max(...this.#config.services.map(({ run }) => run.drainTimeoutMs));
       await within(drainMs, this.#gateways.drain());
       await Promise.all([...this.#fleet.all].map((revision) => revision.stop(AFTER_DRAIN_MS)));
     }
     await this.#release.release();
-    this.#log("platform.stopped", "Stopped");
+    this.#log.stopped();
     this.#done.resolve(this.#forced ? Exit.SYSTEM : Exit.OK);
   }
+}
 
-  #told(service: string, { traffic }: ServiceState): void {
-    const tags = traffic.tags.map(({ tag, revision }) => `, ${tag} is rev-${revision}`).join("");
-    const message = `Requests for ${service}: ${trafficText(traffic.targets)}${tags}`;
-    this.#log("platform.traffic", message, { "service.name": service });
-  }
-
-  #log(
-    event: "platform.applied" | "platform.traffic" | "platform.stopping" | "platform.stopped",
-    message: string,
-    about: Readonly<Record<string, string>> = {},
-  ): void {
-    const fields = { application: this.#config.name, ...about };
-    this.#io.log({ time: Date.now(), level: "info", event, message, fields });
-  }
+function noRollout(): HeadraceError {
+  const message =
+    "A revision without traffic has no rollout: there is nothing to shift and nothing to watch.";
+  const hint = "Leave --no-traffic out, or --over and --guard.";
+  return new HeadraceError("traffic_invalid", message, { exit: Exit.USAGE, hint });
 }

@@ -50,6 +50,7 @@ export class Reporter {
       scaling: scaling?.loop.report() ?? null,
       line: { waiting: table.waitingAll(), depth: config.lineDepth },
       revisions: [{ revision: revision.name, weight: 100, tags: [], instances: pool.counts.ready }],
+      rollout: null,
       gateways: await this.#gateways(),
       instances: await this.#instances(),
     };

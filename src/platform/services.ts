@@ -10,6 +10,7 @@ import type { ServiceMetrics } from "./application-metrics.ts";
 import type { Live } from "./fleet.ts";
 import type { ServiceState } from "./revisions/store.ts";
 import { type Target, weightOf } from "./revisions/traffic.ts";
+import type { Rollouts } from "./rollout/rollouts.ts";
 
 /** A service as it runs. */
 export interface Service {
@@ -39,13 +40,19 @@ export function routing(config: ApplicationConfig, services: ReadonlyMap<string,
 /** The reports. */
 export class ServiceViews {
   readonly #services: () => ReadonlyMap<string, Service>;
+  readonly #rollouts: Pick<Rollouts, "report">;
 
-  constructor(services: () => ReadonlyMap<string, Service>) {
+  constructor(services: () => ReadonlyMap<string, Service>, rollouts: Pick<Rollouts, "report">) {
     this.#services = services;
+    this.#rollouts = rollouts;
   }
 
   status(): Promise<readonly StatusReport[]> {
-    return Promise.all([...this.#services().values()].map(statusOf));
+    return Promise.all(
+      [...this.#services()].map(async ([name, service]) => {
+        return { ...(await statusOf(service)), rollout: this.#rollouts.report(name) };
+      }),
+    );
   }
 
   async metrics(): Promise<readonly ServiceMetrics[]> {
@@ -88,6 +95,7 @@ export class ServiceViews {
       targets: traffic.targets.map(targetOf),
       tags: traffic.tags.map(({ tag, revision }) => ({ tag, revision: revisionName(revision) })),
       before: before?.map(targetOf) ?? null,
+      rollout: this.#rollouts.report(name),
     };
   }
 

@@ -58,6 +58,11 @@ export const platformEvents = {
     level: "info",
     text: "The shares or tags of a service's revisions have changed, or were restored at a start.",
   },
+  "platform.rollout": { level: "info", text: "A rollout went a step further, or is done." },
+  "platform.rollout_failed": {
+    level: "error",
+    text: "A rollout went back because the new revision was worse, or a step of it could not be made.",
+  },
   "platform.stopping": { level: "info", text: "The stop was asked for; requests in flight may finish." },
   "platform.stopped": { level: "info", text: "Everything is down." },
   "platform.gateway_died": {

@@ -1,106 +1,23 @@
 /** Several revisions of one service: shares, tags, the way back, and what is left after a kill. Through the command and HTTP only. */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StatusReport } from "../../src/model/instance.ts";
 import type { RevisionReport, TrafficReport } from "../../src/model/revision.ts";
 import { ask, RawClient } from "./client.ts";
-import { command, eventually, freePort, Headrace, PATIENCE_MS, PYTHON, scratchFolder } from "./harness.ts";
+import { command, eventually, type Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
 import { Load } from "./load.ts";
+import { RevisionWorld } from "./revision-world.ts";
 
 setDefaultTimeout(PATIENCE_MS * 6);
 
-/** Answers with its version and that of a module that it imports at the first request. */
-const APP = (version: string) => `
-VERSION = "${version}"
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        return
-    import lazy
-    body = (VERSION + " " + lazy.VERSION).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]})
-    await send({"type": "http.response.body", "body": body})
-`;
-
 const scratch = scratchFolder();
 afterAll(() => scratch[Symbol.dispose]());
-let count = 0;
-
-class World {
-  readonly folder = join(scratch.path, String(count++));
-  readonly file = join(this.folder, "headrace.yaml");
-  readonly name: string;
-  readonly ports: { readonly port: number; readonly adminPort: number };
-  readonly env: Record<string, string>;
-
-  private constructor(ports: { port: number; adminPort: number }, service: string) {
-    this.ports = ports;
-    this.name = `world-${ports.port}`;
-    this.env = {
-      XDG_RUNTIME_DIR: scratch.path,
-      XDG_STATE_HOME: join(this.folder, "state"),
-      API_KEY: "hunter2",
-    };
-    mkdirSync(this.folder);
-    this.code("v1");
-    writeFileSync(
-      this.file,
-      `
-name: ${this.name}
-listen: { port: ${ports.port} }
-admin: { port: ${ports.adminPort} }
-gateways: 2
-logs: { access: off, format: json }
-services:
-  api:
-    app: app.py
-    python: ${PYTHON}
-    env: { KEY: "secret:env/API_KEY", PLAIN: word }
-${service}
-`,
-    );
-  }
-
-  static async make(service = ""): Promise<World> {
-    return new World({ port: await freePort(), adminPort: await freePort() }, service);
-  }
-
-  code(version: string): void {
-    writeFileSync(join(this.folder, "app.py"), APP(version));
-    writeFileSync(join(this.folder, "lazy.py"), `VERSION = "${version}"\n`);
-  }
-
-  up(): Promise<Headrace> {
-    return Headrace.up(this.file, this.ports, this.env);
-  }
-
-  async run(...args: readonly string[]): Promise<string> {
-    const { status, stdout, stderr } = await command([...args, "--name", this.name], { env: this.env });
-    if (status !== 0) throw new Error(`headrace ${args.join(" ")} ended with ${status}: ${stderr}`);
-    return stdout;
-  }
-
-  async refused(...args: readonly string[]): Promise<string> {
-    const { status, stderr } = await command([...args, "--name", this.name], { env: this.env });
-    expect(status).not.toBe(0);
-    return stderr;
-  }
-
-  async deploy(version: string, ...flags: readonly string[]): Promise<string> {
-    this.code(version);
-    return this.run("deploy", "api", ...flags);
-  }
-}
-
 async function body(headrace: Headrace, head: readonly string[] = [], target = "/"): Promise<string> {
   return (await ask(headrace.port, "GET", target, head)).body.toString();
 }
 
 const at = (headrace: Headrace, host: string) => body(headrace, [], `http://${host}/`);
-
-async function api<T>(headrace: Headrace, path: string): Promise<T> {
-  return (await (await fetch(`${headrace.adminUrl}/v1/services/api/${path}`)).json()) as T;
-}
 
 /** Asks so often, by several clients at once, and counts the answers. */
 async function counted(
@@ -127,7 +44,7 @@ const shares = ({ targets }: TrafficReport) => targets.map(({ revision, weight }
 
 describe("several revisions of a service", () => {
   test("share the requests exactly, over all gateways, each with the code that it was made of", async () => {
-    const world = await World.make();
+    const world = await RevisionWorld.make(scratch.path);
     await using headrace = await world.up();
     expect(await world.deploy("v2")).toBe("api serves rev-2.\n");
     expect(await world.deploy("v3")).toBe("api serves rev-3.\n");
@@ -161,14 +78,14 @@ describe("several revisions of a service", () => {
   });
 
   test("keep no instances without a share, and come back by a rollback, and by another one go again", async () => {
-    const world = await World.make("    preload: off");
+    const world = await RevisionWorld.make(scratch.path, "    preload: off");
     await using headrace = await world.up();
     const load = new Load(headrace.port, 4, () => "/");
     await world.deploy("v2");
     expect(await body(headrace)).toBe("v2 v2");
     await eventually("the old instances to go", async () => {
       const [status] = (await (await fetch(`${headrace.adminUrl}/v1/services`)).json()) as StatusReport[];
-      const revisions = (await api<RevisionReport[]>(headrace, "revisions")).map(
+      const revisions = (await world.api<RevisionReport[]>(headrace, "revisions")).map(
         ({ instances }) => instances,
       );
       return status!.instances.length === 1 && Bun.deepEquals(revisions, [1, 0]) ? true : undefined;
@@ -194,7 +111,7 @@ describe("several revisions of a service", () => {
   });
 
   test("are chosen by a key where the service says by which", async () => {
-    const world = await World.make("    split: { cookie: session }");
+    const world = await RevisionWorld.make(scratch.path, "    split: { cookie: session }");
     await using headrace = await world.up();
     await world.deploy("v2");
     await world.run("traffic", "api", "--to", "rev-2=50", "--to", "rev-1=50");
@@ -209,7 +126,7 @@ describe("several revisions of a service", () => {
   });
 
   test("are reached by their tag, whatever their share", async () => {
-    const world = await World.make();
+    const world = await RevisionWorld.make(scratch.path);
     await using headrace = await world.up();
     expect(await world.deploy("v2", "--no-traffic")).toBe(
       "api has rev-2, which gets no requests yet. Look at it: headrace traffic api --tag next=rev-2\n",
@@ -223,13 +140,13 @@ describe("several revisions of a service", () => {
     expect(await at(headrace, "BLUE---shop.test:80")).toBe("v1 v1");
     expect(await at(headrace, "green---shop.test")).toBe("v2 v2");
     await world.run("traffic", "api", "--untag", "green");
-    expect((await api<TrafficReport>(headrace, "traffic")).tags).toEqual([
+    expect((await world.api<TrafficReport>(headrace, "traffic")).tags).toEqual([
       { tag: "blue", revision: "rev-1" },
     ]);
   });
 
   test("are refused with a word when they cannot be as they are asked for", async () => {
-    const world = await World.make();
+    const world = await RevisionWorld.make(scratch.path);
     await using headrace = await world.up();
     await world.deploy("v2");
     const to = (...words: readonly string[]) => world.refused("traffic", "api", ...words);
@@ -241,20 +158,19 @@ describe("several revisions of a service", () => {
     expect(await to("--tag", "Blue=rev-1")).toContain('"Blue" cannot be a tag');
     expect(await to("--untag", "blue")).toBe('headrace: There is no tag "blue". There are none.\n');
     // Nothing of it has changed anything.
-    expect(shares(await api<TrafficReport>(headrace, "traffic"))).toEqual(["rev-2 100"]);
+    expect(shares(await world.api<TrafficReport>(headrace, "traffic"))).toEqual(["rev-2 100"]);
     writeFileSync(join(world.folder, "app.py"), "raise RuntimeError('broken')\n");
     await world.refused("deploy", "api");
     expect(await body(headrace)).toBe("v2 v2");
-    expect((await api<RevisionReport[]>(headrace, "revisions")).map(({ revision }) => revision)).toEqual([
-      "rev-2",
-      "rev-1",
-    ]);
+    expect(
+      (await world.api<RevisionReport[]>(headrace, "revisions")).map(({ revision }) => revision),
+    ).toEqual(["rev-2", "rev-1"]);
   });
 });
 
 describe("the state of an application", () => {
   test("is what it was when the platform was killed: revisions with their code, shares, tags", async () => {
-    const world = await World.make();
+    const world = await RevisionWorld.make(scratch.path);
     {
       const headrace = await world.up();
       await world.deploy("v2");
@@ -263,7 +179,7 @@ describe("the state of an application", () => {
       await headrace.kill();
     }
     await using headrace = await world.up();
-    const traffic = await api<TrafficReport>(headrace, "traffic");
+    const traffic = await world.api<TrafficReport>(headrace, "traffic");
     expect(traffic).toEqual({
       service: "api",
       targets: [
@@ -272,6 +188,7 @@ describe("the state of an application", () => {
       ],
       tags: [{ tag: "blue", revision: "rev-3" }],
       before: [{ revision: "rev-3", weight: 100 }],
+      rollout: null,
     });
     expect(await counted(headrace, 100)).toEqual({ "200 v1 v1": 40, "200 v2 v2": 60 });
     expect(await at(headrace, "blue---x")).toBe("v3 v3");
@@ -281,9 +198,9 @@ describe("the state of an application", () => {
   });
 
   test("has references to secrets, never their values, and is for its user only", async () => {
-    const world = await World.make();
+    const world = await RevisionWorld.make(scratch.path);
     await using headrace = await world.up();
-    const [revision] = await api<RevisionReport[]>(headrace, "revisions");
+    const [revision] = await world.api<RevisionReport[]>(headrace, "revisions");
     expect(revision).toMatchObject({ secrets: { KEY: "secret:env/API_KEY" }, app: "app.py" });
     expect(revision!.code).toMatch(/^[0-9a-f]{64}$/);
     const files = [...new Bun.Glob("**/*").scanSync({ cwd: world.env["XDG_STATE_HOME"]!, dot: true })];
@@ -297,13 +214,13 @@ describe("the state of an application", () => {
   });
 
   test("gives changed code a new revision with all requests at the next start", async () => {
-    const world = await World.make();
+    const world = await RevisionWorld.make(scratch.path);
     const first = await world.up();
     await first.stop();
     world.code("v2");
     await using headrace = await world.up();
     expect(await body(headrace)).toBe("v2 v2");
-    expect(shares(await api<TrafficReport>(headrace, "traffic"))).toEqual(["rev-2 100"]);
+    expect(shares(await world.api<TrafficReport>(headrace, "traffic"))).toEqual(["rev-2 100"]);
     expect(await world.run("rollback", "api")).toStartWith("REVISION  SHARE  TAGS\nrev-1      100%\n");
     expect(await body(headrace)).toBe("v1 v1");
   });

@@ -51,6 +51,7 @@ const status: StatusReport = {
   scaling: null,
   line: { waiting: 2, depth: 1_600 },
   revisions: [{ revision: "rev-1", weight: 100, tags: [], instances: 1 }],
+  rollout: null,
   gateways: [
     {
       id: 1,

@@ -20,11 +20,14 @@ export function newestOf({ revisions }: ServiceState): number {
   return Math.max(0, ...revisions.keys());
 }
 
-/** With one more revision, which gets all requests, or none. */
-export function withRevision(state: ServiceState, record: RevisionRecord, traffic: boolean): ServiceState {
+/** With one more revision, and the shares that hold with it: all of them are its own when they are not given. */
+export function withRevision(
+  state: ServiceState,
+  record: RevisionRecord,
+  targets: readonly Target[] = all(record.number),
+): ServiceState {
   const revisions = new Map(state.revisions).set(record.number, record);
-  const grown = { ...state, revisions };
-  return collected(traffic ? withTargets(grown, all(record.number)) : grown);
+  return collected(withTargets({ ...state, revisions }, targets));
 }
 
 /**

@@ -31,7 +31,7 @@ const record = (number: number): RevisionRecord => ({
 /** A service with so many revisions, the newest of which has everything. */
 function serviceOf(count: number): ServiceState {
   let state: ServiceState = noState;
-  for (let number = 1; number <= count; number++) state = withRevision(state, record(number), true);
+  for (let number = 1; number <= count; number++) state = withRevision(state, record(number));
   return state;
 }
 
@@ -101,7 +101,8 @@ test("the newest revisions are kept, and those that have requests, a tag, or the
       { revision: "rev-2", weight: 99 },
     ],
   });
-  for (let number = 5; number < 40; number++) state = withRevision(state, record(number), false);
+  for (let number = 5; number < 40; number++)
+    state = withRevision(state, record(number), state.traffic.targets);
   const numbers = [...state.revisions.keys()].sort((a, b) => a - b);
   expect(numbers.slice(0, 3)).toEqual([1, 2, 4]);
   expect(numbers.slice(3)).toEqual(Array.from({ length: KEPT }, (_, n) => 40 - KEPT + n));

@@ -1,0 +1,68 @@
+/** What an application tells of its changes. */
+
+import { HeadraceError, messageOf } from "../base/errors.ts";
+import { revisionName } from "../config/service.ts";
+import type { LogRecord, LogSink } from "../model/log.ts";
+import type { Live } from "./fleet.ts";
+import { type Traffic, trafficText } from "./revisions/traffic.ts";
+import { platformEvents } from "./signals.ts";
+
+type Told =
+  | "platform.applied"
+  | "platform.apply_failed"
+  | "platform.traffic"
+  | "platform.stopping"
+  | "platform.stopped";
+
+export class ApplicationLog {
+  readonly #log: LogSink;
+  readonly #application: string;
+
+  constructor(log: LogSink, application: string) {
+    this.#log = log;
+    this.#application = application;
+  }
+
+  /** The file holds. */
+  applied(fresh: readonly Live[]): void {
+    const message =
+      fresh.length === 0 ? "The routes are those of the file." : `New revisions serve: ${names(fresh)}`;
+    this.#tell("platform.applied", message);
+  }
+
+  deployed(service: string, revision: string, noTraffic: boolean): void {
+    const message = noTraffic
+      ? `${revision} of ${service} starts, and gets no requests yet`
+      : `New revisions serve: ${revision} of ${service}`;
+    this.#tell("platform.applied", message, { "service.name": service, "service.version": revision });
+  }
+
+  failed(fresh: readonly Live[], error: unknown): void {
+    const known = error instanceof HeadraceError ? { code: error.code, traceback: error.detail } : {};
+    const message = `${names(fresh)} did not start, nothing has changed: ${messageOf(error)}`;
+    this.#tell("platform.apply_failed", message, known);
+  }
+
+  traffic(service: string, { targets, tags }: Traffic): void {
+    const tagged = tags.map(({ tag, revision }) => `, ${tag} is ${revisionName(revision)}`).join("");
+    const message = `Requests for ${service}: ${trafficText(targets)}${tagged}`;
+    this.#tell("platform.traffic", message, { "service.name": service });
+  }
+
+  stopping(reason: string): void {
+    this.#tell("platform.stopping", `Stopping: ${reason}`);
+  }
+
+  stopped(): void {
+    this.#tell("platform.stopped", "Stopped");
+  }
+
+  #tell(event: Told, message: string, about: LogRecord["fields"] = {}): void {
+    const fields = { application: this.#application, ...about };
+    this.#log({ time: Date.now(), level: platformEvents[event].level, event, message, fields });
+  }
+}
+
+function names(live: readonly Live[]): string {
+  return live.map(({ revision }) => `${revision.name} of ${revision.config.service}`).join(", ");
+}
