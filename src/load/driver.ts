@@ -1,0 +1,202 @@
+/** What open, closed and holding drivers share: making connections, beginning and ending requests, stopping. */
+
+import { readFileSync } from "node:fs";
+import { DeadlineList } from "../base/deadline-list.ts";
+import { Connection, type ConnectionShared } from "./connection.ts";
+import { matcher } from "./expect.ts";
+import { Exchange, type Link, type LinkOwner } from "./link.ts";
+import type { Failure } from "./messages.ts";
+import type { GeneratorPlan } from "./plan.ts";
+import { Random } from "./random.ts";
+import type { Gauges, Recorder } from "./recorder.ts";
+import { RequestMix } from "./request.ts";
+import { HeadMemory } from "./response.ts";
+import { WebSocketLink } from "./websocket-link.ts";
+
+/** Runs one plan. */
+export abstract class Driver implements LinkOwner {
+  protected readonly plan: GeneratorPlan;
+  protected readonly recorder: Recorder;
+  protected readonly random: Random;
+  protected readonly mix: RequestMix;
+  /** Moment of the start; 0 before it. */
+  protected startedAt = 0;
+  protected finishing = false;
+  protected inFlight = 0;
+  /** Open and connecting. */
+  protected readonly links = new Set<Link>();
+  protected connecting = 0;
+  /** What a link is to send as soon as it is connected. */
+  readonly #pending = new Map<Link, Exchange>();
+  readonly #deadlines: DeadlineList;
+  readonly #shared: ConnectionShared;
+  readonly #done = Promise.withResolvers<void>();
+  #connected = 0;
+  #settled = false;
+  #turn = 0;
+  #seq: number;
+
+  constructor(plan: GeneratorPlan, recorder: Recorder) {
+    this.plan = plan;
+    this.recorder = recorder;
+    this.random = new Random(plan.seed * 1_000 + plan.part.index);
+    this.mix = new RequestMix(plan.requests);
+    this.#seq = plan.part.index;
+    this.#turn = plan.part.index;
+    this.#deadlines = new DeadlineList(plan.timeoutMs, (node) => this.#expired(node as Exchange));
+    const caFile = plan.origins.find(({ tls }) => tls?.caFile)?.tls?.caFile ?? null;
+    this.#shared = {
+      recorder,
+      memory: new HeadMemory(),
+      random: this.random,
+      matcher: matcher(plan.expect),
+      keepAlive: plan.keepAlive,
+      ca: caFile === null ? null : readFileSync(caFile, "utf8"),
+    };
+  }
+
+  /** Begins. Resolves when everything has ended. */
+  start(): Promise<void> {
+    this.startedAt = performance.now();
+    this.begin();
+    return this.#done.promise;
+  }
+
+  /** Begins nothing more; what is in flight after `graceMs` is given up. */
+  finish(graceMs: number): void {
+    this.finishing = true;
+    this.stopBeginning();
+    this.settle();
+    setTimeout(() => this.#giveUp(), graceMs).unref();
+  }
+
+  gauges(): Gauges {
+    return { connections: this.#connected, inFlight: this.inFlight, users: 0 };
+  }
+
+  protected abstract begin(): void;
+  /** No request may be begun after it. */
+  protected abstract stopBeginning(): void;
+  /** Whether requests may still come though none is in flight. */
+  protected abstract more(): boolean;
+  /** A link is idle: just connected, or its answer was recorded. */
+  protected abstract free(link: Link): void;
+  /** A link is gone, its exchange recorded. */
+  protected abstract lost(link: Link, failure: Failure | null): void;
+
+  /** A new request, counted as begun. @param intendedAt moment from which its user waits */
+  protected exchange(intendedAt: number): Exchange {
+    const exchange = new Exchange(this.mix.draw(this.random), intendedAt, this.#seq);
+    this.#seq += this.plan.part.of;
+    this.recorder.started++;
+    this.inFlight++;
+    this.#deadlines.enter(exchange, performance.now());
+    return exchange;
+  }
+
+  /** Connects; the exchange, if there is one, is sent as soon as that is done. */
+  protected connect(origin: number, exchange: Exchange | null): Link {
+    const plan = this.plan.origins[origin]!;
+    const turn = this.#turn++;
+    const way = {
+      origin,
+      plan,
+      address: plan.addresses[turn % plan.addresses.length]!,
+      source: plan.sources.length === 0 ? "" : plan.sources[turn % plan.sources.length]!,
+    };
+    const link = this.plan.webSocket
+      ? new WebSocketLink(way, { shared: this.#shared, opening: this.plan.requests[0]! }, this)
+      : new Connection(way, this.#shared, this);
+    this.links.add(link);
+    this.connecting++;
+    if (exchange !== null) {
+      exchange.link = link;
+      this.#pending.set(link, exchange);
+    }
+    return link;
+  }
+
+  ready(link: Link, connectMs: number): void {
+    this.connecting--;
+    this.#connected++;
+    this.recorder.connected(connectMs);
+    const exchange = this.#pending.get(link);
+    if (exchange !== undefined) {
+      this.#pending.delete(link);
+      link.send(exchange);
+    } else this.free(link);
+  }
+
+  ended(link: Link, exchange: Exchange, failure: Failure | null): void {
+    if (this.#mayResend(link, exchange, failure)) {
+      exchange.resent = true;
+      this.recorder.resent++;
+      this.connect(exchange.request.origin, exchange);
+      return;
+    }
+    this.#record(exchange, failure);
+    if (link.state === "idle") this.free(link);
+    this.settle();
+  }
+
+  gone(link: Link, failure: Failure | null): void {
+    this.links.delete(link);
+    if (link.connected) this.#connected--;
+    else this.connecting--;
+    const exchange = this.#pending.get(link);
+    if (exchange !== undefined) {
+      this.#pending.delete(link);
+      this.#record(exchange, failure ?? "connect");
+    }
+    this.lost(link, failure);
+    this.settle();
+  }
+
+  /** Ends a request that no link carries. */
+  protected drop(exchange: Exchange, failure: Failure): void {
+    this.#record(exchange, failure);
+    this.settle();
+  }
+
+  /** Looks whether that was all. */
+  protected settle(): void {
+    if (this.#settled || this.inFlight > 0 || (!this.finishing && this.more())) return;
+    this.#settled = true;
+    for (const link of this.links) link.close();
+    this.#done.resolve();
+  }
+
+  #mayResend(link: Link, exchange: Exchange, failure: Failure | null): boolean {
+    const stale = failure === "closed" || (failure === "reset" && exchange.firstByteAt === 0);
+    return stale && link.served > 0 && !exchange.resent && exchange.request.idempotent && !this.finishing;
+  }
+
+  #record(exchange: Exchange, failure: Failure | null): void {
+    DeadlineList.leave(exchange);
+    this.inFlight--;
+    this.recorder.ended({
+      name: exchange.request.name,
+      intendedAt: exchange.intendedAt,
+      sentAt: exchange.sentAt,
+      firstByteAt: exchange.firstByteAt,
+      endedAt: performance.now(),
+      status: exchange.status,
+      failure,
+    });
+  }
+
+  #expired(exchange: Exchange): void {
+    const { link } = exchange;
+    if (link === null) this.drop(exchange, "timeout");
+    else link.abort(link.state === "connecting" ? "connect_timeout" : "timeout");
+  }
+
+  #giveUp(): void {
+    for (const link of [...this.links]) link.abort("unfinished");
+    this.abandon();
+    this.settle();
+  }
+
+  /** Ends requests that wait for a link as unfinished. */
+  protected abandon(): void {}
+}

@@ -1,0 +1,97 @@
+/**
+ * One run: processes prepared, started at one moment, listened to until the last is done.
+ *
+ * ```
+ *   prepared ──all ready──▶ running ──all done──▶ over
+ *       └── one failed ──▶ over     └─ interrupted ─▶ finishing ─▶ over
+ * ```
+ */
+
+import { HeadraceError } from "../base/errors.ts";
+import { Collector } from "./collect.ts";
+import type { FromGenerator } from "./messages.ts";
+import type { GeneratorProcess } from "./process.ts";
+
+/** Time for every process to hear of the start before it comes. */
+const LEAD_MS = 150;
+
+export interface Running {
+  readonly collector: Collector;
+  /** Unix milliseconds. */
+  readonly startsAt: number;
+  /** What the processes had to say, without repetitions. */
+  readonly notes: readonly string[];
+  /** Ends early: begins nothing more, and gives up what is in flight after the grace. */
+  finish(graceMs: number): void;
+  /** Resolves when all is counted. Rejects when a process died. */
+  readonly over: Promise<void>;
+}
+
+/** Sends each process its plan and starts all of them at one moment. Throws HeadraceError when one cannot do what it is told. */
+export async function start<Plan>(
+  processes: readonly GeneratorProcess<Plan>[],
+  plans: readonly Plan[],
+): Promise<Running> {
+  const collector = new Collector();
+  const notes: string[] = [];
+  const listeners = processes.map((process, index) => listen(process, index, { collector, notes }));
+  try {
+    for (const [index, process] of processes.entries()) process.send({ type: "plan", plan: plans[index]! });
+    await Promise.all(listeners.map(({ ready }) => ready));
+  } catch (error) {
+    for (const process of processes) process.kill();
+    throw error;
+  }
+  const startsAt = Date.now() + LEAD_MS;
+  for (const process of processes) process.send({ type: "go", at: startsAt });
+  return {
+    collector,
+    startsAt,
+    notes,
+    finish: (graceMs) => {
+      for (const process of processes) process.send({ type: "finish", graceMs });
+    },
+    over: over(processes, listeners),
+  };
+}
+
+async function over<Plan>(
+  processes: readonly GeneratorProcess<Plan>[],
+  listeners: readonly { readonly done: Promise<void> }[],
+): Promise<void> {
+  try {
+    await Promise.all(listeners.map(({ done }) => done));
+  } finally {
+    for (const process of processes) process.kill();
+  }
+}
+
+function listen<Plan>(
+  process: GeneratorProcess<Plan>,
+  index: number,
+  into: { readonly collector: Collector; readonly notes: string[] },
+): { readonly ready: Promise<void>; readonly done: Promise<void> } {
+  const ready = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<void>();
+  // Whoever waits for the one may never look at the other.
+  for (const { promise } of [ready, done]) promise.catch(() => {});
+  const hear: Readonly<{
+    [T in FromGenerator["type"]]: (message: Extract<FromGenerator, { type: T }>) => void;
+  }> = {
+    ready: () => ready.resolve(),
+    failed: ({ message }) => ready.reject(new HeadraceError("load_failed", message)),
+    note: ({ text }) => {
+      if (!into.notes.includes(text)) into.notes.push(text);
+    },
+    tick: (tick) => into.collector.add(index, tick),
+    done: () => done.resolve(),
+  };
+  process.listen((message) => (hear[message.type] as (message: FromGenerator) => void)(message));
+  void process.exited.then((how) => {
+    const message = `A generator process (pid ${process.pid}) ended before it was done: ${how}.`;
+    const error = new HeadraceError("load_died", message);
+    ready.reject(error);
+    done.reject(error);
+  });
+  return { ready: ready.promise, done: done.promise };
+}
