@@ -15,6 +15,13 @@ import type { Recorder } from "./recorder.ts";
  * Otherwise a service that answers in 200 µs would seem to take one millisecond. Anything later counts from its moment.
  */
 const ON_TIME_MS = 2;
+/**
+ * Connections being made at once. After a pause many arrivals are due together; were each to connect, the backlog of the server
+ * would overflow, and the kernel's retry after one second would look like the service's doing.
+ */
+const CONNECTING = 256;
+/** What is not begun this long after the end of the schedule is not begun at all: the rate was beyond the machine. */
+const OVERTIME_MS = 1_000;
 /** After this much of beginning requests, answers have their turn. */
 const TURN_MS = 4;
 
@@ -61,9 +68,7 @@ export class OpenDriver extends Driver {
     const idle = this.#idle[link.origin]!;
     const at = idle.indexOf(link);
     if (at !== -1) idle.splice(at, 1);
-    // Room for one more.
-    const waiting = this.#takeWaiting(link.origin);
-    if (waiting !== undefined) this.connect(link.origin, waiting);
+    this.#connectWaiting();
   }
 
   protected override abandon(): void {
@@ -76,6 +81,7 @@ export class OpenDriver extends Driver {
   #turn(): void {
     const began = performance.now();
     let now = began;
+    if (now > this.startedAt + this.#plan.stages.at(-1)!.atMs + OVERTIME_MS) this.#skipRest(now);
     while (this.startedAt + this.#next <= now) {
       this.#arrive(this.startedAt + this.#next, now);
       this.#next = this.#arrivals.take();
@@ -90,6 +96,13 @@ export class OpenDriver extends Driver {
     this.#timer = setTimeout(() => this.#turn(), Math.max(0, Math.floor(delay)));
   }
 
+  #skipRest(now: number): void {
+    for (; this.#next !== Number.POSITIVE_INFINITY; this.#next = this.#arrivals.take()) {
+      this.recorder.planned++;
+      this.recorder.arrived(now - this.startedAt - this.#next);
+    }
+  }
+
   #arrive(dueAt: number, now: number): void {
     const late = now - dueAt;
     this.recorder.planned++;
@@ -98,10 +111,30 @@ export class OpenDriver extends Driver {
     const { origin } = exchange.request;
     const link = this.#idle[origin]!.pop();
     if (link !== undefined) link.send(exchange);
-    else if (this.links.size < this.#plan.maxConnections) this.connect(origin, exchange);
+    else if (this.#mayConnect()) this.connect(origin, exchange);
     else {
-      this.recorder.blocked++;
+      if (this.links.size >= this.#plan.maxConnections) this.recorder.blocked++;
       this.#waiting.push(exchange);
+    }
+  }
+
+  override ready(link: Link, connectMs: number): void {
+    super.ready(link, connectMs);
+    this.#connectWaiting();
+  }
+
+  #mayConnect(): boolean {
+    return this.connecting < CONNECTING && this.links.size < this.#plan.maxConnections;
+  }
+
+  /** There may be room for one more. */
+  #connectWaiting(): void {
+    if (this.#waiting.length === 0 || !this.#mayConnect()) return;
+    for (let origin = 0; origin < this.#idle.length; origin++) {
+      const exchange = this.#takeWaiting(origin);
+      if (exchange === undefined) continue;
+      this.connect(origin, exchange);
+      return;
     }
   }
 

@@ -27,7 +27,9 @@ export function spawnGenerator<Plan>(command: readonly string[]): GeneratorProce
     listen: (next) => {
       listener = next;
     },
-    exited: child.exited.then((code) => (child.signalCode === null ? `exit code ${code}` : String(child.signalCode))),
+    exited: child.exited.then((code) =>
+      child.signalCode === null ? `exit code ${code}` : String(child.signalCode),
+    ),
     kill: () => child.kill("SIGKILL"),
   };
 }
