@@ -150,35 +150,33 @@ interface Work {
 }
 
 /** The work of each process. */
-function share({ settings, fit, origins, requests }: Work): readonly GeneratorPlan[] {
+function share(work: Work): readonly GeneratorPlan[] {
+  return Array.from({ length: work.fit.processes }, (_, index) => partOf(work, index));
+}
+
+function partOf({ settings, fit, origins, requests }: Work, index: number): GeneratorPlan {
   const { shape } = settings;
-  return Array.from({ length: fit.processes }, (_, index) => {
-    const common = {
-      part: { index, of: fit.processes },
-      origins,
-      requests,
-      expect: settings.expect,
-      webSocket: /^wss?:/i.test(settings.requests[0]!.url),
-      timeoutMs: settings.timeoutMs,
-      warmupMs: settings.warmupMs,
-      seed: settings.seed,
-      keepAlive: settings.keepAlive,
-    };
-    const part = (whole: number) => Math.floor((whole + fit.processes - 1 - index) / fit.processes);
-    switch (shape.model) {
-      case "open":
-        return { ...common, ...shape, maxConnections: Math.max(1, part(fit.connections)) };
-      case "closed": {
-        const requestLimit = shape.requestLimit === null ? null : part(shape.requestLimit);
-        return { ...common, ...shape, connections: part(shape.connections), requestLimit };
-      }
-      case "hold":
-        return {
-          ...common,
-          ...shape,
-          connections: part(shape.connections),
-          openPerS: shape.openPerS / fit.processes,
-        };
+  const of = fit.processes;
+  const part = (whole: number) => Math.floor((whole + of - 1 - index) / of);
+  const common = {
+    part: { index, of },
+    origins,
+    requests,
+    expect: settings.expect,
+    webSocket: /^wss?:/i.test(settings.requests[0]!.url),
+    timeoutMs: settings.timeoutMs,
+    warmupMs: settings.warmupMs,
+    seed: settings.seed,
+    keepAlive: settings.keepAlive,
+  };
+  switch (shape.model) {
+    case "open":
+      return { ...common, ...shape, maxConnections: Math.max(1, part(fit.connections)) };
+    case "closed": {
+      const requestLimit = shape.requestLimit === null ? null : part(shape.requestLimit);
+      return { ...common, ...shape, connections: part(shape.connections), requestLimit };
     }
-  });
+    case "hold":
+      return { ...common, ...shape, connections: part(shape.connections), openPerS: shape.openPerS / of };
+  }
 }

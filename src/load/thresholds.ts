@@ -68,7 +68,7 @@ export function readCondition(written: string): ReadCondition {
       "a metric",
       "There are p50 to p99.99, avg, med, min and max (also of passed., service., ttfb. and connect.), errors, late, rate, checks, status.503, failure.timeout.",
     );
-  const value = valueOf(valueText, metric);
+  const value = readValue(valueText, metric);
   if (value === null) return wrong(valueText, `a value for ${name}`, `Write ${metric.example}.`);
   return {
     ok: true,
@@ -182,7 +182,7 @@ function checksMetric(): Metric {
   return { ...metric, example: "checks<99%" };
 }
 
-function valueOf(text: string, { units }: Metric): { readonly value: number; readonly unit: Unit } | null {
+function readValue(text: string, { units }: Metric): { readonly value: number; readonly unit: Unit } | null {
   if (units.includes("ms")) {
     // A bare number is milliseconds, as in k6: seconds would hardly ever be meant here.
     const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) : parseDuration(text);

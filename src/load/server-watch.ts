@@ -1,0 +1,114 @@
+/** The other side: what a Headrace says of the minutes in which it was loaded, read from its metrics once a second. */
+
+import { messageOf } from "../base/errors.ts";
+import { Scrape } from "./prometheus.ts";
+import type { ServerPoint, ServerTime, ServerView } from "./result.ts";
+
+const EVERY_MS = 1_000;
+const ANSWER_MS = 900;
+
+const QUEUE = "headrace_queue_duration_seconds";
+const SERVICE = "headrace_service_duration_seconds";
+
+export interface WatchOptions {
+  /** Base URL of the admin port. */
+  readonly admin: string;
+  /** Of the admin port; null where none is asked for. */
+  readonly token: string | null;
+  /** Unix milliseconds of the start of the run. */
+  readonly startsAt: number;
+}
+
+/** Looks at one Headrace from `start` to `stop`. What cannot be read leaves gaps, never a failed run. */
+export class ServerWatch {
+  readonly #options: WatchOptions;
+  readonly #points: ServerPoint[] = [];
+  #first: Scrape | null = null;
+  #last: Scrape | null = null;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #reading: Promise<void> | null = null;
+  /** Why it could not be read, the last time; empty when it could. */
+  trouble = "";
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** The last point; null before there is one. */
+  get latest(): ServerPoint | null {
+    return this.#points.at(-1) ?? null;
+  }
+
+  /** Resolves after the first reading: whether there is something to be read. */
+  async start(): Promise<boolean> {
+    await this.#read();
+    this.#timer = setInterval(() => {
+      this.#reading ??= this.#read().finally(() => {
+        this.#reading = null;
+      });
+    }, EVERY_MS);
+    return this.#first !== null;
+  }
+
+  /** Reads a last time and answers everything; null when nothing could be read. */
+  async stop(): Promise<ServerView | null> {
+    clearInterval(this.#timer);
+    await this.#reading;
+    await this.#read();
+    const [first, last] = [this.#first, this.#last];
+    if (first === null || last === null) return null;
+    return {
+      admin: this.#options.admin,
+      service: last.values("headrace_requests_total", "service").join(", "),
+      requests: last.since(first, "headrace_requests_total"),
+      refusals: last.sinceBy(first, "headrace_refusals_total", "reason"),
+      coldStarts: last.since(first, "headrace_cold_starts_total"),
+      queue: times(last, first, QUEUE),
+      run: times(last, first, SERVICE),
+      series: this.#points,
+    };
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const { admin, token } = this.#options;
+      const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${admin}/metrics`, { headers, signal: AbortSignal.timeout(ANSWER_MS) });
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      this.#take(new Scrape(await answer.text()));
+      this.trouble = "";
+    } catch (error) {
+      this.trouble = messageOf(error);
+    }
+  }
+
+  #take(scrape: Scrape): void {
+    const before = this.#last;
+    this.#last = scrape;
+    if (before === null) {
+      this.#first = scrape;
+      return;
+    }
+    this.#points.push({
+      atS: (Date.now() - this.#options.startsAt) / 1_000,
+      ready: scrape.sum("headrace_instances", { state: "ready" }),
+      starting: scrape.sum("headrace_instances", { state: "starting" }),
+      waiting: scrape.sum("headrace_line_waiting"),
+      running: scrape.sum("headrace_instance_in_flight"),
+      requests: scrape.since(before, "headrace_requests_total"),
+      refused: scrape.since(before, "headrace_refusals_total"),
+      coldStarts: scrape.since(before, "headrace_cold_starts_total"),
+      queueP99Ms: scrape.quantileSince(before, QUEUE, 0.99) * 1_000,
+      memoryBytes: scrape.sum("headrace_instance_memory_bytes") + scrape.sum("headrace_gateway_memory_bytes"),
+    });
+  }
+}
+
+function times(last: Scrape, first: Scrape, name: string): ServerTime {
+  const count = last.since(first, `${name}_count`);
+  return {
+    meanMs: count === 0 ? 0 : (last.since(first, `${name}_sum`) / count) * 1_000,
+    p50Ms: last.quantileSince(first, name, 0.5) * 1_000,
+    p99Ms: last.quantileSince(first, name, 0.99) * 1_000,
+  };
+}
