@@ -21,6 +21,7 @@ import { checkOptions } from "../src/cli/commands/check-options.ts";
 import { deployOptions } from "../src/cli/commands/deploy.ts";
 import { doctorOptions } from "../src/cli/commands/doctor-options.ts";
 import { eventsOptions } from "../src/cli/commands/events.ts";
+import { loadGroups, loadOptions } from "../src/cli/commands/load-options.ts";
 import { logsOptions } from "../src/cli/commands/logs.ts";
 import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
 import { trafficOptions } from "../src/cli/commands/traffic.ts";
@@ -38,6 +39,7 @@ import { createMeterFile, Meter, MeterReader } from "../src/gateway/meter.ts";
 import { EVENTS } from "../src/gateway/signals.ts";
 import { errors as instanceErrors } from "../src/instances/errors.ts";
 import { events as instanceEvents } from "../src/instances/signals.ts";
+import { loadErrors } from "../src/load/errors.ts";
 import { platformErrors } from "../src/platform/errors.ts";
 import { platformEvents, platformMetrics } from "../src/platform/signals.ts";
 import { telemetryEvents } from "../src/telemetry/signals.ts";
@@ -57,7 +59,8 @@ const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
     logs: () => flagTable(logsOptions, targetOptions),
     target: () => flagTable(targetOptions),
     doctor: doctorTable,
-    simulate: simulateTables,
+    load: () => groupTables(loadGroups, loadOptions),
+    simulate: () => groupTables(simulateGroups, simulateOptions),
   },
   "docs/admin.md": { routes: routeTable },
   "docs/errors.md": { command: commandErrors, http: httpErrors, admin: adminErrorTable },
@@ -155,10 +158,10 @@ function doctorTable(): string {
 }
 
 /** Options that are read from flags alone. */
-function simulateTables(): string {
-  return simulateGroups
+function groupTables(groups: readonly string[], table_: OptionTable): string {
+  return groups
     .map((group) => {
-      const options = Object.values(simulateOptions).filter((option) => option.group === group);
+      const options = Object.values(table_).filter((option) => option.group === group);
       const rows = options.map((option) => [
         code(flagForm(option)),
         option.fallbackText === "" ? "" : code(option.fallbackText),
@@ -197,6 +200,7 @@ export function commandRows(): readonly NamedRow[] {
     ...rowsOf(platformErrors),
     ...listen,
     ...rowsOf(instanceErrors),
+    ...rowsOf(loadErrors),
   ];
   const ending = all.filter(([, row]) => row.exit !== undefined);
   // A file that is missing is found by the command, a module by Python: it is one code to the user.

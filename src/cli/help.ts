@@ -22,6 +22,7 @@ Usage
   headrace restart SERVICE   Replace all its instances, without losing a request
   headrace events            Show what happened of late; -f goes on
   headrace doctor APP        Say what makes an app slow to start or unsafe to fork
+  headrace load URL          Send requests on a schedule, and measure what comes back
   headrace simulate TRACE    Replay a trace of arrivals through the autoscaler
   headrace version           Print the version
 

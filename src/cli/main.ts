@@ -22,6 +22,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   restart: async () => (await import("./commands/restart.ts")).restart,
   events: async () => (await import("./commands/events.ts")).events,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
+  load: async () => (await import("./commands/load.ts")).load,
   simulate: async () => (await import("./commands/simulate.ts")).simulate,
   version: async () => (await import("./commands/version.ts")).version,
   help: async () => help,
@@ -69,6 +70,9 @@ if (import.meta.main) {
   if (argv[0] === "__gateway") {
     const { default: gatewayProcess } = await import("../platform/gateway-process.ts");
     gatewayProcess();
+  } else if (argv[0] === "__load") {
+    const { default: generatorProcess } = await import("../load/generator.ts");
+    generatorProcess();
   } else {
     // Nothing else may keep the process alive: when the command is done, so is the process.
     process.exit(

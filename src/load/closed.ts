@@ -30,7 +30,8 @@ export class ClosedDriver extends Driver {
   }
 
   protected begin(): void {
-    setTimeout(() => this.finish(this.plan.timeoutMs), this.#plan.durationMs).unref();
+    const { durationMs } = this.#plan;
+    if (durationMs !== null) setTimeout(() => this.finish(this.plan.timeoutMs), durationMs).unref();
     this.#beginMore();
   }
 

@@ -2,7 +2,11 @@ import { type ErrorTable, Exit } from "../base/errors.ts";
 
 /** Why a load could not be run. */
 export const loadErrors = {
-  load_invalid: { exit: Exit.USAGE, whose: "user", text: "What `headrace load` is asked to do is not right." },
+  load_invalid: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "What `headrace load` is asked to do is not right.",
+  },
   load_unreachable: {
     exit: Exit.USAGE,
     whose: "user",
@@ -14,7 +18,11 @@ export const loadErrors = {
     whose: "user",
     text: "The machine does not allow a load of this size: too few files or local ports.",
   },
-  load_failed: { exit: Exit.SYSTEM, whose: "user", text: "A generator process could not do what it was told." },
+  load_failed: {
+    exit: Exit.SYSTEM,
+    whose: "user",
+    text: "A generator process could not do what it was told.",
+  },
   load_died: { exit: Exit.SYSTEM, whose: "system", text: "A generator process ended before it was done." },
 } as const satisfies ErrorTable;
 

@@ -86,7 +86,7 @@ class Generator {
 
   #tick(): void {
     const atMs = performance.now() - this.#startedAt;
-    const warmup = Math.round(atMs / TICK_MS) * TICK_MS <= this.#plan.warmupMs;
+    const warmup = Math.max(1, Math.round(atMs / TICK_MS)) * TICK_MS <= this.#plan.warmupMs;
     send(this.#recorder.tick(atMs / 1_000, warmup, this.#driver.gauges()));
   }
 }

@@ -13,7 +13,7 @@ import {
   type Verdict,
 } from "./result.ts";
 import { type Condition, evaluate } from "./thresholds.ts";
-import { judge } from "./verdict.ts";
+import { judge, LATE_SHARE } from "./verdict.ts";
 
 export interface Outcome {
   readonly collector: Collector;
@@ -37,14 +37,17 @@ export interface Outcome {
 
 /** Puts the result together, with its verdict. */
 export function resultOf(outcome: Outcome): LoadResult {
-  const { collector, plan, durationS } = outcome;
+  const { collector, plan } = outcome;
   const { counts } = collector;
-  const seen = { collector, durationS };
+  const failures = collector.failures as Readonly<Record<string, number>>;
+  const { statuses, latency } = collector;
+  const durationS = begunForS(outcome);
+  const seen = { counts, statuses, failures, checks: collector.checks(), latency, durationS };
   const machine = machineFacts(outcome.addresses);
   const judgement = judge({
     plan,
     totals: counts,
-    failures: collector.failures as Readonly<Record<string, number>>,
+    failures,
     peakCpu: collector.peakCpu,
     local: machine.local,
     interrupted: outcome.interrupted,
@@ -78,7 +81,7 @@ export function resultOf(outcome: Outcome): LoadResult {
     },
     latency: collector.latencies(),
     statuses: collector.statuses,
-    failures: collector.failures as Readonly<Record<string, number>>,
+    failures,
     requests: collector.requests(),
     checks: collector.checks(),
     generator: {
@@ -91,6 +94,14 @@ export function resultOf(outcome: Outcome): LoadResult {
     server: outcome.server,
     steps: outcome.steps,
   };
+}
+
+/** A generator that cannot keep its schedule begins requests for longer than was planned: the rate is over that time. */
+function begunForS({ collector, plan, durationS, warmupS }: Outcome): number {
+  if (plan.model !== "open" || collector.counts.late <= LATE_SHARE * collector.counts.planned)
+    return durationS;
+  const last = collector.series().findLast(({ started }) => started > 0);
+  return Math.max(durationS, (last?.atS ?? 0) - warmupS);
 }
 
 /** A generator that fell short comes before a threshold: what it measured is not the service. */

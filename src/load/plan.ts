@@ -64,8 +64,8 @@ export interface ClosedPlan extends Common {
   readonly connections: number;
   /** Of this process; null: until the time is over. */
   readonly requestLimit: number | null;
-  /** With the warm-up. */
-  readonly durationMs: number;
+  /** With the warm-up; null: until the requests are done. */
+  readonly durationMs: number | null;
 }
 
 /** Connections are opened, each is tried, kept, and tried again at the end. */

@@ -88,7 +88,6 @@ export class Session {
       () => this.#look(running, { settings, watch, processes: work.processes.length }),
       LOOK_MS,
     );
-    const plannedMs = shapeDurationMs(settings.shape);
     let server = null;
     try {
       await running.over;
@@ -98,14 +97,12 @@ export class Session {
       this.#running = null;
     }
     const wallS = (Date.now() - running.startsAt) / 1_000;
-    const { shape } = settings;
-    const planned = shape.model === "open" || (shape.model === "closed" && shape.requestLimit === null);
-    const whole = planned ? plannedMs / 1_000 : wallS;
+    const whole = this.#interrupted ? wallS : (plannedS(settings.shape) ?? wallS);
     const warmupS = settings.warmupMs / 1_000;
     return resultOf({
       collector: running.collector,
       startsAt: running.startsAt,
-      durationS: Math.max(0.001, (this.#interrupted ? wallS : Math.min(whole, wallS)) - warmupS),
+      durationS: Math.max(0.001, whole - warmupS),
       wallS,
       warmupS,
       target: this.#options.target,
@@ -152,4 +149,10 @@ function planFacts({ shape, timeoutMs, seed }: LoadSettings, prepared: Prepared)
     timeoutMs,
     seed,
   };
+}
+
+/** How long requests are begun, where that is known before. */
+function plannedS(shape: Shape): number | null {
+  const known = shape.model === "open" || (shape.model === "closed" && shape.requestLimit === null);
+  return known ? shapeDurationMs(shape) / 1_000 : null;
 }

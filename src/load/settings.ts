@@ -44,7 +44,8 @@ export type Shape =
   | {
       readonly model: "closed";
       readonly connections: number;
-      readonly durationMs: number;
+      /** null: until the requests are done. */
+      readonly durationMs: number | null;
       readonly requestLimit: number | null;
     }
   | {
@@ -58,6 +59,6 @@ export type Shape =
 /** When the last request is begun, in ms since the start; for a hold, as far as it is known. */
 export function shapeDurationMs(shape: Shape): number {
   if (shape.model === "open") return shape.stages.at(-1)?.atMs ?? 0;
-  if (shape.model === "closed") return shape.durationMs;
+  if (shape.model === "closed") return shape.durationMs ?? 0;
   return shape.holdMs + (2_000 * shape.connections) / shape.openPerS;
 }

@@ -10,10 +10,10 @@
  */
 
 import { parseDuration } from "../base/units.ts";
-import type { Collector } from "./collect.ts";
 import { milliseconds, percentText } from "./figures.ts";
-import type { Histogram } from "./histogram.ts";
+import { Histogram } from "./histogram.ts";
 import { failures } from "./messages.ts";
+import type { CheckResult, Latencies, LoadResult, Totals } from "./result.ts";
 
 type Operator = ">" | ">=" | "<" | "<=";
 
@@ -32,7 +32,11 @@ export interface Condition {
 
 /** What conditions look at. */
 export interface Seen {
-  readonly collector: Collector;
+  readonly counts: Pick<Totals, "planned" | "done" | "failed" | "late">;
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly failures: Readonly<Record<string, number>>;
+  readonly checks: readonly CheckResult[];
+  readonly latency: Readonly<Record<keyof Latencies, Histogram>>;
   /** Seconds in which requests were begun, without the warm-up. */
   readonly durationS: number;
 }
@@ -41,7 +45,7 @@ export type ReadCondition =
   | { readonly ok: true; readonly condition: Condition }
   | { readonly ok: false; readonly message: string; readonly instead: string };
 
-const TIMES: Readonly<Record<string, keyof Collector["latency"]>> = {
+const TIMES: Readonly<Record<string, keyof Latencies>> = {
   response: "response",
   passed: "passed",
   service: "service",
@@ -87,6 +91,16 @@ export function evaluate(condition: Condition, seen: Seen): { readonly met: bool
   return { met: compare(was, condition), was: written(was, condition.unit) };
 }
 
+/** A finished run, to be looked at again. */
+export function seenOf(result: LoadResult): Seen {
+  const histograms = Object.entries(result.latency).map(([kind, { hdr }]) => [
+    kind,
+    Histogram.fromBase64(hdr),
+  ]);
+  const { totals: counts, statuses, failures: failed, checks, durationS } = result;
+  return { counts, statuses, failures: failed, checks, durationS, latency: Object.fromEntries(histograms) };
+}
+
 function compare(was: number, { operator, value }: Condition): boolean {
   switch (operator) {
     case ">":
@@ -118,27 +132,26 @@ function metricOf(name: string): Metric | null {
   if (time !== undefined && rest.length > 0) return timeMetric(time, rest.join("."));
   if (head === "status" && /^[1-5]\d\d$/.test(rest.join("."))) return statusMetric(rest[0]!);
   if (head === "failure" && rest.length === 1 && Object.hasOwn(failures, rest[0]!))
-    return countMetric(({ collector }) => collector.failures[rest[0] as keyof typeof failures] ?? 0, done);
-  if (name === "errors") return countMetric(({ collector }) => collector.counts.failed, done);
+    return countMetric(({ failures: all }) => all[rest[0]!] ?? 0, done);
+  if (name === "errors") return countMetric(({ counts }) => counts.failed, done);
   if (name === "late")
     return countMetric(
-      ({ collector }) => collector.counts.late,
-      ({ collector }) => collector.counts.planned,
+      ({ counts }) => counts.late,
+      ({ counts }) => counts.planned,
     );
   if (name === "checks") return checksMetric();
   if (name === "rate") {
-    const measure = () => (seen: Seen) =>
-      (seen.collector.counts.done - seen.collector.counts.failed) / seen.durationS;
+    const measure = () => (seen: Seen) => (seen.counts.done - seen.counts.failed) / seen.durationS;
     return { units: ["number"], example: "rate<1900", measure };
   }
   return timeMetric("response", name);
 }
 
-function timeMetric(time: keyof Collector["latency"], stat: string): Metric | null {
+function timeMetric(time: keyof Latencies, stat: string): Metric | null {
   const of = statOf(stat);
   if (of === null) return null;
   const measure = () => (seen: Seen) => {
-    const histogram = seen.collector.latency[time];
+    const histogram = seen.latency[time];
     return histogram.count === 0 ? null : of(histogram) / 1_000;
   };
   return { units: ["ms"], example: `${stat}>200ms`, measure };
@@ -154,7 +167,7 @@ function statOf(stat: string): ((histogram: Histogram) => number) | null {
   return null;
 }
 
-const done = ({ collector }: Seen) => collector.counts.done;
+const done = ({ counts }: Seen) => counts.done;
 
 function countMetric(count: (seen: Seen) => number, whole: (seen: Seen) => number): Metric {
   const measure = (unit: Unit) => (seen: Seen) => {
@@ -166,12 +179,11 @@ function countMetric(count: (seen: Seen) => number, whole: (seen: Seen) => numbe
 }
 
 function statusMetric(status: string): Metric {
-  return countMetric(({ collector }) => collector.statuses[status] ?? 0, done);
+  return countMetric(({ statuses }) => statuses[status] ?? 0, done);
 }
 
 function checksMetric(): Metric {
-  const sums = ({ collector }: Seen) => {
-    const checks = collector.checks();
+  const sums = ({ checks }: Seen) => {
     const passed = checks.reduce((sum, check) => sum + check.passed, 0);
     return { passed, all: passed + checks.reduce((sum, check) => sum + check.failed, 0) };
   };

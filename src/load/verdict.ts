@@ -5,7 +5,7 @@ import { failures, ownFailures } from "./messages.ts";
 import type { PlanFacts, Totals } from "./result.ts";
 
 /** More of the arrivals late than this, and the schedule was not kept. */
-const LATE_SHARE = 0.01;
+export const LATE_SHARE = 0.01;
 /** A process that used more of a processor than this had none to spare. */
 const BUSY = 0.9;
 

@@ -200,15 +200,31 @@ const search = {
 } as const;
 
 const reports = {
-  json: text({ flag: "json", group: "Reports", placeholder: "FILE", doc: "Writes everything as JSON; - is stdout." }),
-  csv: text({ flag: "csv", group: "Reports", placeholder: "FILE", doc: "Writes a row for each second as CSV." }),
+  json: text({
+    flag: "json",
+    group: "Reports",
+    placeholder: "FILE",
+    doc: "Writes everything as JSON; - is stdout.",
+  }),
+  csv: text({
+    flag: "csv",
+    group: "Reports",
+    placeholder: "FILE",
+    doc: "Writes a row for each second as CSV.",
+  }),
   html: text({
     flag: "html",
     group: "Reports",
     placeholder: "FILE",
     doc: "Writes one HTML page with plots, which needs no other file.",
   }),
-  quiet: toggle({ flag: "quiet", short: "q", group: "Reports", fallback: false, doc: "Shows nothing while it runs." }),
+  quiet: toggle({
+    flag: "quiet",
+    short: "q",
+    group: "Reports",
+    fallback: false,
+    doc: "Shows nothing while it runs.",
+  }),
   compare: toggle({
     flag: "compare",
     group: "Reports",

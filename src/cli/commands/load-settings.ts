@@ -75,14 +75,23 @@ function checkPattern(pattern: string, complaints: Complaints): void {
   try {
     new RegExp(pattern);
   } catch (error) {
-    complaints.add("--expect-body", `It is no regular expression: ${messageOf(error)}.`, "Write it without slashes to look for a text.");
+    complaints.add(
+      "--expect-body",
+      `It is no regular expression: ${messageOf(error)}.`,
+      "Write it without slashes to look for a text.",
+    );
   }
 }
 
 function destination(entry: string, complaints: Complaints): Destination {
   const parts = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(entry);
   const port = Number(parts?.[3]);
-  if (parts === null || port < 1 || port > 65_535) complaints.add("--connect-to", `${JSON.stringify(entry)} is not HOST:PORT.`, "Write --connect-to 127.0.0.2:8080.");
+  if (parts === null || port < 1 || port > 65_535)
+    complaints.add(
+      "--connect-to",
+      `${JSON.stringify(entry)} is not HOST:PORT.`,
+      "Write --connect-to 127.0.0.2:8080.",
+    );
   return { host: parts?.[1] ?? parts?.[2] ?? "", port };
 }
 
@@ -91,23 +100,44 @@ function shapeOf({ values, origins }: Asked, warmupMs: number, complaints: Compl
   const { connections } = values;
   const hasRate = origins.rate !== "";
   const hasStages = values.stages.length > 0;
-  if (hasRate && hasStages) complaints.conflict("--stages", "It cannot be used with --rate.", "Leave one of them out.");
+  if (hasRate && hasStages)
+    complaints.conflict("--stages", "It cannot be used with --rate.", "Leave one of them out.");
   if (values.hold > 0) {
-    if (connections === 0) complaints.conflict("--hold", "It needs to know how many.", "Write --connections 50000 --hold 10s.");
-    if (hasStages) complaints.conflict("--stages", "It cannot be used with --hold.", "Write --rate for requests over what is held.");
-    return { model: "hold", connections, holdMs: values.hold, rate: hasRate ? values.rate : 0, openPerS: values.openRate };
+    if (connections === 0)
+      complaints.conflict("--hold", "It needs to know how many.", "Write --connections 50000 --hold 10s.");
+    if (hasStages)
+      complaints.conflict(
+        "--stages",
+        "It cannot be used with --hold.",
+        "Write --rate for requests over what is held.",
+      );
+    return {
+      model: "hold",
+      connections,
+      holdMs: values.hold,
+      rate: hasRate ? values.rate : 0,
+      openPerS: values.openRate,
+    };
   }
   if (connections > 0) {
     if (hasRate || hasStages)
-      complaints.conflict("--connections", "A closed loop has no rate: it asks when it was answered.", "Leave --connections out, or limit them with --max-connections.");
+      complaints.conflict(
+        "--connections",
+        "A closed loop has no rate: it asks when it was answered.",
+        "Leave --connections out, or limit them with --max-connections.",
+      );
     const requestLimit = values.requests === 0 ? null : values.requests;
     // With a number of requests the time is only a limit when it was asked for.
     const endless = requestLimit !== null && origins.duration === "";
-    const durationMs = endless ? 2 ** 31 - 1 : values.duration + warmupMs;
+    const durationMs = endless ? null : values.duration + warmupMs;
     return { model: "closed", connections, durationMs, requestLimit };
   }
   if (values.requests > 0)
-    complaints.conflict("--requests", "It ends a closed loop.", "Write --connections too, or --duration for an open loop.");
+    complaints.conflict(
+      "--requests",
+      "It ends a closed loop.",
+      "Write --connections too, or --duration for an open loop.",
+    );
   const stages = hasStages ? stagesOf(values.stages, complaints) : constantRate(values.rate, values.duration);
   if (hasStages && origins.duration !== "")
     complaints.conflict("--duration", "The stages say how long it goes.", "Leave --duration out.");
@@ -124,7 +154,10 @@ function withWarmup(stages: readonly Stage[], warmupMs: number): readonly Stage[
   if (warmupMs === 0) return stages;
   const first = stages[0]?.rate ?? 0;
   const rate = first > 0 ? first : Math.max(...stages.map((stage) => stage.rate)) / 2;
-  return [...constantRate(rate, warmupMs), ...stages.map((stage) => ({ atMs: stage.atMs + warmupMs, rate: stage.rate }))];
+  return [
+    ...constantRate(rate, warmupMs),
+    ...stages.map((stage) => ({ atMs: stage.atMs + warmupMs, rate: stage.rate })),
+  ];
 }
 
 function stagesOf(entries: readonly string[], complaints: Complaints): readonly Stage[] {
@@ -134,18 +167,30 @@ function stagesOf(entries: readonly string[], complaints: Complaints): readonly 
     const atMs = parseDuration(time);
     const rate = /^\d+(\.\d+)?$/.test(rateText) ? Number(rateText) : Number.NaN;
     if (atMs === null || Number.isNaN(rate) || more.length > 0) {
-      complaints.add("--stages", `${JSON.stringify(entry)} is not TIME:RATE.`, "Write points of time and rate: --stages 0:0,30s:5000,60s:5000,70s:0.");
+      complaints.add(
+        "--stages",
+        `${JSON.stringify(entry)} is not TIME:RATE.`,
+        "Write points of time and rate: --stages 0:0,30s:5000,60s:5000,70s:0.",
+      );
       return constantRate(1, 1_000);
     }
     if (atMs < (stages.at(-1)?.atMs ?? 0)) {
-      complaints.add("--stages", `${time} lies before the point in front of it.`, "Times are counted from the start, and rise.");
+      complaints.add(
+        "--stages",
+        `${time} lies before the point in front of it.`,
+        "Times are counted from the start, and rise.",
+      );
     }
     stages.push({ atMs, rate });
   }
   // A plan that begins later than at once begins from nothing.
   if (stages[0]!.atMs > 0) stages.unshift({ atMs: 0, rate: 0 });
   if (stages.at(-1)!.atMs === 0 || stages.every(({ rate }) => rate === 0))
-    complaints.add("--stages", "It has no time in which requests are sent.", "Write at least two points: --stages 0:100,30s:100.");
+    complaints.add(
+      "--stages",
+      "It has no time in which requests are sent.",
+      "Write at least two points: --stages 0:100,30s:100.",
+    );
   return stages;
 }
 
@@ -162,7 +207,9 @@ function requestsOf({ values, url, cwd }: Asked, complaints: Complaints): readon
   const requests = lines.flatMap((line, index) => {
     const trimmed = line.trim();
     if (trimmed === "" || trimmed.startsWith("#")) return [];
-    return [urlLine(trimmed, { subject: `${values.urls}:${index + 1}`, usual, headers, body, cwd, complaints })];
+    return [
+      urlLine(trimmed, { subject: `${values.urls}:${index + 1}`, usual, headers, body, cwd, complaints }),
+    ];
   });
   if (requests.length === 0 && complaints.problems.length === 0)
     complaints.add("--urls", "The file names no URL.", "Write one on each line.");
@@ -182,21 +229,42 @@ interface LineContext {
 function urlLine(line: string, context: LineContext): TargetRequest {
   const { subject, complaints, cwd } = context;
   const parts = /^(?:(\d+(?:\.\d+)?)\s+)?(?:([A-Za-z]+)\s+)?(\S+?)(?:\s+(@\S+))?$/.exec(line);
-  if (parts === null) complaints.add(subject, "This line is not [WEIGHT] [METHOD] URL [@FILE].", "Write, for example: 3 POST http://127.0.0.1:8080/items @item.json");
+  if (parts === null)
+    complaints.add(
+      subject,
+      "This line is not [WEIGHT] [METHOD] URL [@FILE].",
+      "Write, for example: 3 POST http://127.0.0.1:8080/items @item.json",
+    );
   const [, weight, method, url = "", file] = parts ?? [];
   checkUrl(subject, url, complaints);
   const body = file === undefined ? context.body : bodyOf(subject, file, { cwd, complaints });
   const usual = file === undefined ? context.usual : "POST";
-  if (Number(weight ?? 1) <= 0) complaints.add(subject, "A weight of 0 is never drawn.", "Write a weight above 0, or leave the line out.");
-  return { method: checkMethod(method ?? usual, complaints), url, headers: context.headers, body, weight: Number(weight ?? 1) };
+  if (Number(weight ?? 1) <= 0)
+    complaints.add(
+      subject,
+      "A weight of 0 is never drawn.",
+      "Write a weight above 0, or leave the line out.",
+    );
+  return {
+    method: checkMethod(method ?? usual, complaints),
+    url,
+    headers: context.headers,
+    body,
+    weight: Number(weight ?? 1),
+  };
 }
 
-function bodyOf(subject: string, data: string, where: { readonly cwd: string; readonly complaints: Complaints }): Buffer {
+function bodyOf(
+  subject: string,
+  data: string,
+  where: { readonly cwd: string; readonly complaints: Complaints },
+): Buffer {
   return data.startsWith("@") ? where.complaints.file(subject, data.slice(1), where.cwd) : Buffer.from(data);
 }
 
 function checkMethod(method: string, complaints: Complaints): string {
-  if (!/^[A-Za-z][A-Za-z-]{0,19}$/.test(method)) complaints.add("--method", `${JSON.stringify(method)} is no method.`, "Write GET, POST, PUT, …");
+  if (!/^[A-Za-z][A-Za-z-]{0,19}$/.test(method))
+    complaints.add("--method", `${JSON.stringify(method)} is no method.`, "Write GET, POST, PUT, …");
   return method.toUpperCase();
 }
 
@@ -213,12 +281,22 @@ function headerOf(entry: string, complaints: Complaints): readonly [string, stri
 
 function checkUrl(subject: string, url: string, complaints: Complaints): void {
   if (/^(https?|wss?):\/\/[^/?#]/i.test(url) && URL.canParse(url.replaceAll(/\{\{|\}\}/g, "_"))) return;
-  const instead = /^[a-z0-9.-]+(:\d+)?(\/|$)/i.test(url) ? `Write http://${url}.` : "Write http://127.0.0.1:8080/.";
-  complaints.add(subject, url === "" ? "No URL is named." : `${JSON.stringify(url)} is no URL to load.`, instead);
+  const instead = /^[a-z0-9.-]+(:\d+)?(\/|$)/i.test(url)
+    ? `Write http://${url}.`
+    : "Write http://127.0.0.1:8080/.";
+  complaints.add(
+    subject,
+    url === "" ? "No URL is named." : `${JSON.stringify(url)} is no URL to load.`,
+    instead,
+  );
 }
 
 /** The conditions of a list of flags. */
-export function conditionsOf(flag: string, entries: readonly string[], complaints: Complaints): readonly Condition[] {
+export function conditionsOf(
+  flag: string,
+  entries: readonly string[],
+  complaints: Complaints,
+): readonly Condition[] {
   return entries.flatMap((entry) => {
     const read = readCondition(entry);
     if (read.ok) return [read.condition];
