@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { Histogram } from "../histogram.ts";
 import type { LoadResult } from "../result.ts";
+import { duration, short } from "./format.ts";
 import { html } from "./html.ts";
-import { HEIGHT, type Plot, path, WIDTH } from "./plot.ts";
+import { closed, HEIGHT, type Plot, path, WIDTH, withoutFoot } from "./plot.ts";
 import { clientPlots, percentilePlot, serverPlots, stepsPlot } from "./plots.ts";
 import { simulate, simulateSteps } from "./testdata.ts";
 
@@ -102,6 +103,41 @@ describe("plots", () => {
     expect(whole[at95]! / service[at95]!).toBeGreaterThan(1.5);
     expect(plot.hint).toContain("coordinated omission");
     expect(percentilePlot(simulate({ durationS: 5 }))?.hint).toBe("");
+  });
+
+  test("an area is filled down to the foot, piece by piece, and nothing is drawn along it", () => {
+    expect(withoutFoot([0, 0, 3, 0, 0, 0, 1])).toEqual([Number.NaN, 0, 3, 0, Number.NaN, 0, 1]);
+    expect(closed("M10 20L10 20L30 40M50 60L50 60")).toBe(
+      `M10 ${HEIGHT}L10 20L10 20L30 40L30 ${HEIGHT}ZM50 ${HEIGHT}L50 60L50 60L50 ${HEIGHT}Z`,
+    );
+  });
+
+  test("without failures there is no line of them, in a closed loop none of a plan", () => {
+    const names = (result: LoadResult) => plotOf(clientPlots(result), "rate").lines.map((each) => each.name);
+    expect(names(run)).toEqual(["failed", "", "planned", "begun", "passed"]);
+    const loop = simulate({ stages: null, connections: 2, durationS: 5, server: false });
+    expect(names(loop)).toEqual(["begun", "passed"]);
+    expect(percentilePlot(loop)?.lines.map((each) => each.name)).toEqual(["response, from sending"]);
+  });
+
+  test("what the service did is drawn as it was said", () => {
+    const plots = serverPlots(run);
+    const server = run.server!.series;
+    expect(line(plotOf(plots, "instances"), "ready")).toEqual(server.map((point) => point.ready));
+    expect(line(plotOf(plots, "work"), "waiting in the line")).toEqual(server.map((point) => point.waiting));
+    expect(line(plotOf(plots, "work"), "running")).toEqual(server.map((point) => point.running));
+    expect(line(plotOf(plots, "queue"), "waiting in the line, p99")).toEqual(
+      server.map((point) => point.queueP99Ms),
+    );
+    const refusing = {
+      ...run,
+      server: {
+        ...run.server!,
+        series: server.map((point, at) => ({ ...point, atS: 2 * at + 2, refused: at })),
+      },
+    };
+    expect(line(plotOf(serverPlots(refusing), "refused"), "refused")).toEqual(server.map((_, at) => at / 2));
+    expect(serverPlots({ ...run, server: null })).toEqual([]);
   });
 
   test("steps lie at their rate and p99, kept ones apart from others", () => {
@@ -228,9 +264,64 @@ describe("the page", () => {
     }
   });
 
+  test("a search says the highest rate first", () => {
+    const page = html({ ...run, steps: simulateSteps(4_000) });
+    expect(page).toContain(
+      "<strong>3,750/s keeps the promise</strong><p>p99 was 97 ms there. At 4,000/s: p99&lt;100ms.</p>",
+    );
+    expect(html({ ...run, steps: simulateSteps(4_000).map((step) => ({ ...step, ok: false })) })).toContain(
+      "No rate kept the promise",
+    );
+  });
+
+  test("the script runs, and points at the same moment in every plot over time", async () => {
+    const page = html(run);
+    const source = page.slice(page.lastIndexOf("<script>") + 8, page.lastIndexOf("</script>"));
+    const points = JSON.parse(/id="points">(.*?)<\/script>/s.exec(page)![1]!);
+    const frames = Object.keys(points).map((id) => frame(id, points[id].lines.length));
+    const document = {
+      getElementById: () => ({ textContent: JSON.stringify(points) }),
+      querySelectorAll: () => frames,
+    };
+    new Function("document", source)(document);
+    const latency = frames.find((each) => each.dataset.plot === "latency")!;
+    latency.listeners["pointermove"]!({ clientX: 100 + 500 * (10.5 / 35) });
+    const point = run.series.find((each) => each.atS === 11)!;
+    expect(latency.label.textContent).toBe("10.5 s");
+    expect(latency.outputs[1]!.textContent).toBe(duration(point.p99Ms));
+    const rate = frames.find((each) => each.dataset.plot === "rate")!;
+    expect(rate.outputs.at(-1)!.textContent).toBe(`${short(point.done - point.failed)}/s`);
+    expect(frames.find((each) => each.dataset.plot === "percentiles")!.cursor.style["display"]).toBe("none");
+    latency.listeners["pointerleave"]!({ clientX: 0 });
+    expect(frames.every((each) => each.cursor.style["display"] === "none")).toBe(true);
+  });
+
   test("an hour stays small", () => {
     const hour = simulate({ durationS: 3_600, warmupS: 0, stages: [{ atS: 0, rate: 20 }] });
     expect(hour.series.length).toBe(1_200);
     expect(html(hour).length).toBeLessThan(600_000);
   });
 });
+
+/** As much of an element as the script touches. */
+function frame(id: string, lines: number) {
+  const outputs = Array.from({ length: lines }, () => ({ textContent: "" }));
+  const label = { textContent: "" };
+  const cursor = { style: {} as Record<string, string>, firstChild: label };
+  const listeners: Record<string, (event: { clientX: number }) => void> = {};
+  const field = {
+    addEventListener: (name: string, listener: (event: { clientX: number }) => void) => {
+      listeners[name] = listener;
+    },
+    getBoundingClientRect: () => ({ left: 100, width: 500 }),
+  };
+  return {
+    dataset: { plot: id },
+    parentElement: { querySelectorAll: () => outputs },
+    querySelector: (selector: string) => (selector === ".field" ? field : cursor),
+    outputs,
+    label,
+    cursor,
+    listeners,
+  };
+}

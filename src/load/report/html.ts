@@ -22,7 +22,7 @@ import {
   serverTable,
   statusTable,
   stepTable,
-  table,
+  titled,
 } from "./tables.ts";
 
 /** The whole page. Everything that came from outside is escaped. */
@@ -88,6 +88,7 @@ ${tiles(result)}
 function verdict(result: LoadResult): readonly [string, string] {
   const { thresholds, generator } = result;
   const failed = thresholds.filter((each) => !each.ok).length;
+  if (result.verdict === "ok" && result.steps.length > 0) return searched(result);
   switch (result.verdict) {
     case "ok":
       if (thresholds.length === 0) return ["Done", "No thresholds were set, so nothing could fail."];
@@ -110,6 +111,17 @@ function verdict(result: LoadResult): readonly [string, string] {
   }
 }
 
+/** What a search for the highest rate found. */
+function searched({ steps }: LoadResult): readonly [string, string] {
+  const sorted = [...steps].sort((a, b) => a.rate - b.rate);
+  const best = sorted.findLast((step) => step.ok);
+  const above = sorted.find((step) => !step.ok && step.rate > (best?.rate ?? 0));
+  const beyond =
+    above === undefined ? "No higher rate was tried." : `At ${short(above.rate)}/s: ${above.why}.`;
+  if (best === undefined) return ["No rate kept the promise", beyond];
+  return [`${short(best.rate)}/s keeps the promise`, `p99 was ${duration(best.p99Ms)} there. ${beyond}`];
+}
+
 function tiles(result: LoadResult): Markup {
   const { totals, latency, plan, durationS } = result;
   const failed = totals.done === 0 ? 0 : totals.failed / totals.done;
@@ -126,22 +138,20 @@ ${tile("Failed", share(failed), `${count(totals.failed)} of ${count(totals.done)
 ${tile("p50", duration(latency.response.p50Ms), `service ${duration(latency.service.p50Ms)}`)}
 ${tile("p99", duration(latency.response.p99Ms), `service ${duration(latency.service.p99Ms)}`)}
 ${tile("Slowest", duration(latency.response.maxMs), `p99.9 ${duration(latency.response.p999Ms)}`)}
-${tile("In flight", count(totals.maxInFlight), `at most, on ${counted(totals.maxConnections, "connection")}`)}
+${tile("Most in flight", count(totals.maxInFlight), `on ${counted(totals.maxConnections, "connection")}`)}
 </dl>`;
 }
 
 function thresholds(result: LoadResult): Markup | null {
   if (result.thresholds.length === 0) return null;
-  return section(
+  return titled(
     "Thresholds: a run fails if",
-    table(
-      ["", "was", ""],
-      result.thresholds.map((each) => [
-        markup`<code>${each.text}</code>`,
-        each.was,
-        each.ok ? markup`<span class="ok">✓ kept</span>` : markup`<span class="fail">✗ failed</span>`,
-      ]),
-    ),
+    ["", "was", ""],
+    result.thresholds.map((each) => [
+      markup`<code>${each.text}</code>`,
+      each.was,
+      each.ok ? markup`<span class="ok">✓ kept</span>` : markup`<span class="fail">✗ failed</span>`,
+    ]),
   );
 }
 

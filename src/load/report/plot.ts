@@ -114,9 +114,16 @@ function stroke(plot: Plot, line: Line): Markup {
     );
     return markup`<path class="dot ${tone}" d="${dots.join("")}"/>`;
   }
-  const d = path(plot, values);
+  const d = path(plot, style === "area" ? withoutFoot(values) : values);
   if (style !== "area") return markup`<path class="stroke ${style} ${tone}" d="${d}"/>`;
   return markup`<path class="fill ${tone}" d="${closed(d)}"/><path class="stroke thin ${tone}" d="${d}"/>`;
+}
+
+/** Zeros between zeros are left out: an area of nothing is no line along the foot. */
+export function withoutFoot(values: readonly number[]): number[] {
+  return values.map((value, at) =>
+    value === 0 && (values[at - 1] ?? 0) === 0 && (values[at + 1] ?? 0) === 0 ? Number.NaN : value,
+  );
 }
 
 /** Each piece of a path, filled down to the foot. */
@@ -154,7 +161,7 @@ function shaded(x: Scale, { from, to }: Plot["shades"][number]): Markup {
 function xLabels(x: Scale): Markup[] {
   return x.ticks.map(({ at, label }, index) => {
     const more = x.ticks.length > 4 && index % 2 === 1 ? "more" : "";
-    const end = at > 0.985 ? "end" : "";
+    const end = at > 0.985 ? "end" : at > 0.94 ? "near" : "";
     const names = [more, end].filter((name) => name !== "").join(" ");
     return markup`<span class="${names}" style="left:${percent(at)}">${label}</span>`;
   });

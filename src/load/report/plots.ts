@@ -11,7 +11,7 @@ export function clientPlots(result: LoadResult): Plot[] {
   const { series } = result;
   if (series.length === 0) return [];
   const base = timeBase(result);
-  return [ratePlot(series, base), latencyPlot(series, base), openPlot(result, base)];
+  return [ratePlot(result, base), latencyPlot(result, base), openPlot(result, base)];
 }
 
 /** The service's side under the same axis; empty without one. */
@@ -42,7 +42,7 @@ function timeBase(result: LoadResult): TimeBase {
 /** What happened in a span is drawn at its middle; what was at its end, there. */
 const middle = (point: Point) => point.atS - point.spanS / 2;
 
-function ratePlot(series: readonly Point[], { x, shades }: TimeBase): Plot {
+function ratePlot({ series, plan }: LoadResult, { x, shades }: TimeBase): Plot {
   const rate = (pick: (point: Point) => number) => series.map((point) => pick(point) / point.spanS);
   const failed = series.reduce((sum, point) => sum + point.failed, 0);
   const failures = rate((point) => point.failed);
@@ -59,25 +59,27 @@ function ratePlot(series: readonly Point[], { x, shades }: TimeBase): Plot {
       values: rate((point) => point.done - point.failed),
     },
   ];
-  // A red line along the foot would look like something.
-  if (failed === 0) lines.splice(0, 2);
+  // A red line along the foot would look like something, and a closed loop plans nothing.
+  const shown = lines.filter(
+    (line) => (failed > 0 || line.tone !== "red") && (plan.model === "open" || line.name !== "planned"),
+  );
   const xs = series.map(middle);
   return {
     id: "rate",
     title: "Rate",
     unit: "requests/s",
-    says: `${described(lines, xs, labels.number)} ${failed === 0 ? "None failed." : `${short(failed)} failed.`}`,
+    says: `${described(shown, xs, labels.number)} ${failed === 0 ? "None failed." : `${short(failed)} failed.`}`,
     xs,
     x,
-    y: linear(largest(lines), labels.number),
-    lines,
+    y: linear(largest(shown), labels.number),
+    lines: shown,
     shades,
     highPx: 190,
     hint: "",
   };
 }
 
-function latencyPlot(series: readonly Point[], { x, shades }: TimeBase): Plot {
+function latencyPlot({ series, plan }: LoadResult, { x, shades }: TimeBase): Plot {
   // A span in which nothing ended has no percentiles: its zeros are no latencies.
   const values = (pick: (point: Point) => number) =>
     series.map((point) => (point.done > 0 ? pick(point) : Number.NaN));
@@ -95,7 +97,7 @@ function latencyPlot(series: readonly Point[], { x, shades }: TimeBase): Plot {
   return {
     id: "latency",
     title: "Latency",
-    unit: `from the intended start to the last byte${y.kind === "log" ? ", log scale" : ""}`,
+    unit: `from ${plan.model === "open" ? "the intended start" : "sending"} to the last byte${y.kind === "log" ? ", log scale" : ""}`,
     says: described(lines, xs, labels.ms),
     xs,
     x,
@@ -254,7 +256,6 @@ function refusedPlot(series: readonly ServerPoint[], { x, shades }: TimeBase): P
 }
 
 function queuePlot(result: LoadResult, server: readonly ServerPoint[], { x, shades }: TimeBase): Plot {
-  // Nothing that waited is a wait of nothing; on a log axis it lies at the foot.
   const xs = server.map((point) => point.atS);
   const lines: Line[] = [
     {
@@ -287,7 +288,7 @@ function queuePlot(result: LoadResult, server: readonly ServerPoint[], { x, shad
     lines,
     shades,
     highPx: 140,
-    hint: "",
+    hint: y.kind === "log" ? "Where nothing waited the line lies at the foot." : "",
   };
 }
 
@@ -312,7 +313,8 @@ export function percentilePlot(result: LoadResult): Plot | null {
   const steps = Math.ceil(Math.log10(1 / (1 - x.to)) * PER_DECADE);
   const xs = Array.from({ length: steps + 1 }, (_, at) => Math.min(x.to, 1 - 10 ** (-at / PER_DECADE)));
   const lines: Line[] = [];
-  if (service.count > 0)
+  const open = result.plan.model === "open";
+  if (open && service.count > 0)
     lines.push({
       name: "service, from sending",
       tone: "orange",
@@ -322,7 +324,7 @@ export function percentilePlot(result: LoadResult): Plot | null {
     });
   // On top: where both are the same there is one line to see.
   lines.push({
-    name: "response, from the intended start",
+    name: open ? "response, from the intended start" : "response, from sending",
     tone: "blue",
     style: "line",
     kind: "ms",
@@ -336,7 +338,7 @@ export function percentilePlot(result: LoadResult): Plot | null {
     id: "percentiles",
     title: "Latency by percentile",
     unit: y.kind === "log" ? "log scale" : "",
-    says: `Half of the responses took at most ${duration(response.p50Ms)}, 99 % at most ${duration(response.p99Ms)}, 99.9 % at most ${duration(response.p999Ms)}, the slowest ${duration(response.maxMs)}. Counted from sending: 99 % at most ${duration(service.p99Ms)}.`,
+    says: `Half of the responses took at most ${duration(response.p50Ms)}, 99 % at most ${duration(response.p99Ms)}, 99.9 % at most ${duration(response.p999Ms)}, the slowest ${duration(response.maxMs)}.${open ? ` Counted from sending: 99 % at most ${duration(service.p99Ms)}.` : ""}`,
     xs,
     x,
     y,

@@ -35,9 +35,9 @@ code { font: 0.93em/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans M
 .bad { --tone: var(--red); --wash: var(--red-wash); }
 .warn { --tone: var(--orange); --wash: var(--orange-wash); }
 
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 1px; margin: 20px 0 0; padding: 0; background: var(--faint);
-  border: 1px solid var(--faint); border-radius: 4px; overflow: hidden; }
-.facts div { background: var(--paper); padding: 9px 13px 10px; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 1px; margin: 20px 0 0; padding: 1px;
+  border-radius: 4px; overflow: hidden; }
+.facts div { box-shadow: 0 0 0 1px var(--faint); padding: 9px 13px 10px; }
 .facts dt { font-size: 12px; color: var(--soft); }
 .facts dd { margin: 0; font-size: 19px; line-height: 1.3; font-weight: 600; white-space: nowrap; }
 .facts dd + dd { font-size: 12px; font-weight: 400; color: var(--soft); white-space: normal; }
@@ -47,7 +47,7 @@ ul.notes { margin: 16px 0 0; padding: 0 0 0 18px; max-width: 84ch; }
 ul.notes li { margin: 2px 0; }
 ul.notes li::marker { color: var(--soft); }
 
-.table { overflow-x: auto; margin: 0 0 4px; }
+.table { overflow-x: auto; margin: 0 0 4px; } .table:focus-visible { outline: 2px solid var(--blue); outline-offset: 3px; }
 table { border-collapse: collapse; min-width: 100%; font-size: 13px; line-height: 1.4; }
 table.tight { min-width: 0; } table.tight th, table.tight td { padding-left: 32px; } table.tight th:first-child, table.tight td:first-child { padding-left: 0; }
 caption { text-align: left; color: var(--soft); padding: 0 0 6px; font-size: 13px; }
@@ -55,7 +55,7 @@ th, td { padding: 5px 0 5px 18px; text-align: right; vertical-align: baseline; w
 th:first-child, td:first-child { padding-left: 0; }
 th.text, td.text, tbody th { text-align: left; }
 td.wide { white-space: normal; min-width: 18ch; }
-thead th { font-weight: 500; color: var(--soft); font-size: 12px; border-bottom-color: var(--faint); }
+thead th { font-weight: 500; color: var(--soft); font-size: 12px; } thead th, thead td { border-bottom-color: var(--faint); }
 tbody th { font-weight: 500; white-space: normal; overflow-wrap: anywhere; min-width: 12ch; }
 tbody th small { display: block; font-weight: 400; font-size: 12px; color: var(--soft); }
 .ok { color: var(--green); } .fail { color: var(--red); }
@@ -96,7 +96,7 @@ svg path, svg line, svg rect { vector-effect: non-scaling-stroke; }
 .x span.end { transform: translateX(-100%); } .x span.start { transform: none; }
 .says { top: 2px; padding-left: 5px; }
 .cursor { position: absolute; top: 0; bottom: 0; width: 0; border-left: 1px solid var(--soft); pointer-events: none; display: none; }
-.cursor b { position: absolute; bottom: calc(100% + 1px); transform: translateX(-50%); font-size: 11px; line-height: 14px; font-weight: 600; background: var(--paper); padding: 0 3px; white-space: nowrap; }
+.cursor b { position: absolute; top: calc(100% + 5px); transform: translateX(-50%); font-size: 11px; line-height: 14px; font-weight: 600; background: var(--paper); padding: 0 8px; white-space: nowrap; }
 
 footer { margin-top: 44px; padding-top: 12px; padding-bottom: 40px; font-size: 12px; color: var(--soft); }
 
@@ -106,7 +106,8 @@ footer { margin-top: 44px; padding-top: 12px; padding-bottom: 40px; font-size: 1
   .columns { grid-template-columns: 1fr; }
   .facts { grid-template-columns: 1fr 1fr; }
   .frame { padding-left: 50px; padding-right: 4px; } .hint { margin-left: 0; }
-  .x .more { display: none; }
+  .x .more { display: none; } .x .near { transform: translateX(-75%); }
+  .share { width: 56px; } tbody th { min-width: 15ch; }
   dl.plain { grid-template-columns: 1fr; gap: 0; } dl.plain dd { margin-bottom: 6px; }
   th, td { padding-left: 14px; }
 }
@@ -114,7 +115,8 @@ footer { margin-top: 44px; padding-top: 12px; padding-bottom: 40px; font-size: 1
   :root { color-scheme: light; ${light} --paper: #fff; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   body { font-size: 11px; } main, header, footer { max-width: none; padding-left: 0; padding-right: 0; }
-  h2 { break-after: avoid; } tr, .verdict, .facts { break-inside: avoid; } .cursor { display: none !important; }
+  h1 { font-size: 18px; } .facts { grid-template-columns: repeat(7, 1fr); } .facts div { padding: 6px 8px; } .facts dd { font-size: 14px; } .facts dd + dd, .facts dt { font-size: 10px; }
+  h2 { margin-top: 26px; break-after: avoid; } tr, .verdict, .facts { break-inside: avoid; } .cursor { display: none !important; }
   .table { overflow: visible; } table { font-size: 10px; } th, td { padding-left: 9px; }
 }
 @page { margin: 14mm; }

@@ -3,7 +3,7 @@
 import { STATUS_CODES } from "node:http";
 import { failures } from "../messages.ts";
 import type { Distribution, LoadResult, RequestResult } from "../result.ts";
-import { count, digitsFor, duration, fixed, share, short, size, span } from "./format.ts";
+import { count, counted, digitsFor, duration, fixed, share, short, size, span } from "./format.ts";
 import { type Markup, markup, type Piece } from "./markup.ts";
 
 const DISTRIBUTION_COLUMNS: readonly (readonly [string, (distribution: Distribution) => number])[] = [
@@ -21,7 +21,13 @@ const DISTRIBUTION_COLUMNS: readonly (readonly [string, (distribution: Distribut
 
 export function latencyTable({ latency, plan }: LoadResult): Markup | null {
   const rows: readonly (readonly [string, string, Distribution])[] = [
-    ["response", "from the intended start to the last byte: what a user waits", latency.response],
+    [
+      "response",
+      plan.model === "open"
+        ? "from the intended start to the last byte: what a user waits"
+        : "from sending to the last byte: what waits for a connection is not in it",
+      latency.response,
+    ],
     ["passed", "the same, of requests that did not fail", latency.passed],
     ["service", "from sending to the last byte", latency.service],
     ["first byte", "from sending to the first byte", latency.firstByte],
@@ -29,20 +35,20 @@ export function latencyTable({ latency, plan }: LoadResult): Markup | null {
     ["lateness", "how late the generator began what was due", latency.lateness],
   ];
   const shown = rows.filter(
-    ([name, , each]) => each.count > 0 && (name !== "lateness" || plan.model === "open"),
+    // In a closed loop a request is due when it is sent: service is response, and nothing is late.
+    ([name, , each]) =>
+      each.count > 0 && (plan.model === "open" || (name !== "lateness" && name !== "service")),
   );
   if (shown.length === 0) return null;
   const digits = digitsFor(shown.flatMap(([, , each]) => [each.p50Ms]));
-  return section(
+  return titled(
     "Latencies in milliseconds",
-    table(
-      ["", "count", ...DISTRIBUTION_COLUMNS.map(([name]) => name)],
-      shown.map(([name, explained, each]) => [
-        markup`${name}<small>${explained}</small>`,
-        count(each.count),
-        ...DISTRIBUTION_COLUMNS.map(([, pick]) => fixed(pick(each), digits)),
-      ]),
-    ),
+    ["", "count", ...DISTRIBUTION_COLUMNS.map(([name]) => name)],
+    shown.map(([name, explained, each]) => [
+      markup`${name}<small>${explained}</small>`,
+      count(each.count),
+      ...DISTRIBUTION_COLUMNS.map(([, pick]) => fixed(pick(each), digits)),
+    ]),
   );
 }
 
@@ -50,17 +56,15 @@ export function statusTable({ statuses }: LoadResult): Markup | null {
   const rows = Object.entries(statuses).sort(([a], [b]) => Number(a) - Number(b));
   if (rows.length === 0) return null;
   const all = rows.reduce((sum, [, each]) => sum + each, 0);
-  return section(
+  return titled(
     "Statuses",
-    table(
-      ["status", "answers", "share", ""],
-      rows.map(([status, each]) => [
-        `${status} ${STATUS_CODES[status] ?? ""}`.trim(),
-        count(each),
-        share(each / all),
-        bar(each / all, Number(status) >= 400 ? "bad" : ""),
-      ]),
-    ),
+    ["status", "answers", "share", ""],
+    rows.map(([status, each]) => [
+      `${status} ${STATUS_CODES[status] ?? ""}`.trim(),
+      count(each),
+      share(each / all),
+      bar(each / all, Number(status) >= 400 ? "bad" : ""),
+    ]),
   );
 }
 
@@ -69,16 +73,14 @@ export function failureTable({ failures: found, totals }: LoadResult): Markup | 
     .filter(([, each]) => each > 0)
     .sort(([, a], [, b]) => b - a);
   if (rows.length === 0) return null;
-  return section(
+  return titled(
     "Failures",
-    table(
-      ["why", "requests", "of all that ended"],
-      rows.map(([why, each]) => [
-        Object.hasOwn(failures, why) ? failures[why as keyof typeof failures] : why,
-        count(each),
-        share(totals.done === 0 ? 0 : each / totals.done),
-      ]),
-    ),
+    ["why", "requests", "of all that ended"],
+    rows.map(([why, each]) => [
+      Object.hasOwn(failures, why) ? failures[why as keyof typeof failures] : why,
+      count(each),
+      share(totals.done === 0 ? 0 : each / totals.done),
+    ]),
   );
 }
 
@@ -86,47 +88,44 @@ export function requestTable(requests: readonly RequestResult[]): Markup | null 
   if (requests.length === 0) return null;
   const sorted = [...requests].sort((a, b) => b.done - a.done);
   const digits = digitsFor(sorted.map((each) => each.response.p50Ms));
-  return section(
+  return titled(
     "Requests by name",
-    table(
-      ["name", "ended", "failed", "", "mean ms", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"],
-      sorted.map(({ name, done, failed, response }) => [
-        name,
-        count(done),
-        alarming(failed, count(failed)),
-        failed === 0 ? "" : share(done === 0 ? 0 : failed / done),
-        ...[
-          response.meanMs,
-          response.p50Ms,
-          response.p90Ms,
-          response.p99Ms,
-          response.p999Ms,
-          response.maxMs,
-        ].map((each) => fixed(each, digits)),
-      ]),
-    ),
+    ["name", "ended", "failed", "", "mean ms", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"],
+    sorted.map(({ name, done, failed, response }) => [
+      name,
+      count(done),
+      alarming(failed, count(failed)),
+      failed === 0 ? "" : share(done === 0 ? 0 : failed / done),
+      ...[
+        response.meanMs,
+        response.p50Ms,
+        response.p90Ms,
+        response.p99Ms,
+        response.p999Ms,
+        response.maxMs,
+      ].map((each) => fixed(each, digits)),
+    ]),
   );
 }
 
 export function checkTable({ checks }: LoadResult): Markup | null {
   if (checks.length === 0) return null;
-  return section(
+  return titled(
     "Checks",
-    table(
-      ["check", "passed", "failed", "kept"],
-      checks.map(({ name, passed, failed }) => [
-        name,
-        count(passed),
-        alarming(failed, count(failed)),
-        share(passed + failed === 0 ? 0 : passed / (passed + failed)),
-      ]),
-    ),
+    ["check", "passed", "failed", "kept"],
+    checks.map(({ name, passed, failed }) => [
+      name,
+      count(passed),
+      alarming(failed, count(failed)),
+      share(passed + failed === 0 ? 0 : passed / (passed + failed)),
+    ]),
   );
 }
 
 export function stepTable({ steps }: LoadResult): Markup | null {
   if (steps.length === 0) return null;
   return table(
+    "Steps",
     ["offered/s", "passed/s", "p50", "p99", "failed", "", "why"],
     steps.map((step) => [
       count(step.rate),
@@ -227,8 +226,7 @@ export function planList(result: LoadResult): Markup {
 /** How requests came, in words: `open loop, 500/s, Poisson arrivals`. */
 export function modelOf({ plan }: LoadResult): string {
   if (plan.model === "hold") return `${count(plan.connections)} connections, opened and held`;
-  if (plan.model === "closed")
-    return `closed loop, ${count(plan.connections)} connections, each begins the next request when the last was answered`;
+  if (plan.model === "closed") return `closed loop, ${counted(plan.connections, "connection")}`;
   const rates = plan.stages.map((stage) => stage.rate);
   const rate = rates.length === 0 ? "" : `, ${ranged(rates)}/s`;
   return `open loop${rate}, ${plan.arrivals === "poisson" ? "Poisson" : "constant"} arrivals`;
@@ -240,8 +238,9 @@ function ranged(rates: readonly number[]): string {
 }
 
 /** A table whose first column names the rows. One of few columns stays narrow, so that the eye keeps the row. */
-export function table(header: readonly string[], rows: readonly (readonly Piece[])[]): Markup {
-  return markup`<div class="table"><table${header.length < 6 ? markup` class="tight"` : null}>
+export function table(name: string, header: readonly string[], rows: readonly (readonly Piece[])[]): Markup {
+  // It scrolls on a narrow screen, so the keyboard must reach it.
+  return markup`<div class="table" tabindex="0" role="region" aria-label="${name}"><table${header.length < 6 ? markup` class="tight"` : null}>
 <thead><tr>${header.map(heading)}</tr></thead>
 <tbody>${rows.map(
     ([name, ...cells]) =>
@@ -260,6 +259,15 @@ export function section(title: string, body: Piece): Markup {
   return markup`<section><h2>${title}</h2>
 ${body}</section>
 `;
+}
+
+/** A section with a table. */
+export function titled(
+  title: string,
+  header: readonly string[],
+  rows: readonly (readonly Piece[])[],
+): Markup {
+  return section(title, table(title, header, rows));
 }
 
 function list(facts: readonly (readonly [string, Piece] | null)[]): Markup {
