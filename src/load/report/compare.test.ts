@@ -286,6 +286,8 @@ test("the text shows what the comparison holds", () => {
   expect(p50).toMatch(/^ {4}response p50 +12\.\d ms +1[78](\.\d)? ms +\+4\d\.\d % +±\d+\.\d % {3}✗ worse$/);
   expect(lines.find((line) => line.includes("status 500"))).toMatch(/~ changed$/);
   expect(lines.find((line) => line.includes("in the app, p50"))).toMatch(/\+\d+\.\d %$/);
+  expect(lines.find((line) => line.includes("status 500"))).toMatch(/ \+\d(\.\d+)? pp/);
+  expect(lines.find((line) => line.includes("status 200"))).toMatch(/ −\d(\.\d+)? pp/);
   expect(lines.at(-2)).toMatch(/^Regression: response p50, .*failed are worse, outside of the noise\.$/);
   // Columns stand below each other.
   const header = lines.find((line) => line.includes("before"))!;

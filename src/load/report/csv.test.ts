@@ -59,6 +59,18 @@ describe("csv", () => {
     expect(rows(text).length).toBe(short.series.length);
   });
 
+  test("a status that did not come in a span is 0 there", () => {
+    const two = {
+      ...short,
+      server: null,
+      series: short.series.slice(0, 2).map((point, at) => ({ ...point, statuses: { [`20${at}`]: 7 } })),
+    };
+    expect(rows(csv(two)).map((row) => [row["status_200"], row["status_201"]])).toEqual([
+      ["7", "0"],
+      ["0", "7"],
+    ]);
+  });
+
   test("every line ends in CRLF; what has a comma or a quote is quoted", () => {
     const odd: LoadResult = {
       ...short,

@@ -49,6 +49,14 @@ describe("plots", () => {
       expect(read[at]!.x * latency.x.to).toBeCloseTo(point.atS - 0.5, 1);
       expect(Math.abs(readOff(latency, read[at]!.y) / point.p99Ms - 1)).toBeLessThan(0.002);
     }
+    for (const [name, key] of [
+      ["p50", "p50Ms"],
+      ["p95", "p95Ms"],
+      ["max", "maxMs"],
+    ] as const)
+      expect(line(latency, name).filter((value) => !Number.isNaN(value))).toEqual(
+        said.map((point) => point[key]),
+      );
     const rate = plotOf(plots, "rate");
     const passed = points(path(rate, line(rate, "passed")));
     for (const [at, point] of run.series.entries())

@@ -66,6 +66,11 @@ describe("reading a result", () => {
     expect(wrong(with_(path, value))).toContain(message);
   });
 
+  test("a number beyond all numbers is none", () => {
+    const content = JSON.stringify(result).replace(`"done":${result.totals.done},`, '"done":1e999,');
+    expect(wrong(content)).toContain("done: Infinity, must be a number");
+  });
+
   test("of many faults the first are told and the others counted", () => {
     const message = wrong(with_("totals", {}));
     expect(message).toStartWith("it is damaged: totals.planned: is missing");
