@@ -1,6 +1,6 @@
 /**
  * Compares Headrace with named peers on this machine: same apps, same sizes, in turns, round after round, so that a slow phase of the
- * machine falls on all of them. What counts is the ratio within a round. Writes DATE.json and DATE.md to bench/results.
+ * machine falls on all of them. What counts is the ratio within a round. Writes DATE.json, DATE.md and DATE.html to bench/results.
  *
  *   scripts/bun bench/run.ts [--only throughput,overload] [--rounds 5] [--seconds 1] [--budget 30] [--quick]
  *                            [--stacks granian,nginx] [--pin SERVERS:LOAD] [--label WORDS] [--out FOLDER] [--list]
@@ -21,6 +21,7 @@ import { PYTHON, ROOT } from "./frame/places.ts";
 import { readSettings, UsageError } from "./frame/settings.ts";
 import { missing as missingWrk } from "./load/wrk.ts";
 import { parts } from "./parts/parts.ts";
+import { html } from "./pictures/html.ts";
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -76,7 +77,7 @@ async function main(args: string[]): Promise<number> {
     const all: Results = { ...results(), missing: missingPeers(done), leftOut, parts: done };
     write(stem, all);
   }
-  print(`\n${relative(process.cwd(), stem)}.md and .json`);
+  print(`\n${relative(process.cwd(), stem)}.md, .json and .html`);
   const missed = done.flatMap(barsOf).filter(({ reached }) => !reached);
   for (const bar of missed) print(`missed: ${bar.case}, ${bar.stack}: ${bar.text}`);
   return leftOut.some(({ why }) => why.startsWith("broke off")) || missed.length > 0 ? 1 : 0;
@@ -142,6 +143,7 @@ async function run(part: Part, settings: Settings, done: PartResult[], leftOut: 
 function write(stem: string, results: Results): void {
   writeFileSync(`${stem}.json`, `${JSON.stringify(results, null, 1)}\n`);
   writeFileSync(`${stem}.md`, markdown(results));
+  writeFileSync(`${stem}.html`, html(results));
 }
 
 if (import.meta.main) {

@@ -50,7 +50,9 @@ test("one part, small, with a real Headrace beside a real uvicorn", async () => 
     expect(cpu?.value.median).toBeGreaterThan(0);
     expect(cpu?.against?.stack).toBe("headrace");
     expect(cpu?.against?.ratio?.median).toBeGreaterThan(0);
-    expect(readFileSync(join(folder, json.replace(".json", ".md")), "utf8")).toContain("| uvicorn |");
+    const written = (ending: string) => readFileSync(join(folder, json.replace(".json", ending)), "utf8");
+    expect(written(".md")).toContain("| uvicorn |");
+    expect(written(".html")).toContain("raw ASGI, 2000/s");
   } finally {
     rmSync(folder, { recursive: true });
   }

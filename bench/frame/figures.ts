@@ -52,7 +52,7 @@ export function barsOf(part: PartResult): BarResult[] {
       value,
       // Without a single round that counts there is no value, and nothing is reached.
       reached: value >= least && value <= most,
-      text: `${bar.metric} ${shown(value)} ${unit}, ${wanted}`,
+      text: `${`${bar.metric} ${shown(value)} ${unit}`.trim()}, ${wanted}`,
     };
   });
 }
