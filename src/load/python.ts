@@ -123,11 +123,13 @@ export function spawnPython(options: PythonOptions): GeneratorProcess {
     pid: child.pid,
     send(message) {
       if (child.exitCode !== null || child.signalCode !== null) return;
+      // One that has just ended takes nothing more; `exited` tells.
+      const dropped = () => {};
       try {
-        child.stdin.write(`${JSON.stringify(message)}\n`);
-        child.stdin.flush();
+        Promise.resolve(child.stdin.write(`${JSON.stringify(message)}\n`)).catch(dropped);
+        Promise.resolve(child.stdin.flush()).catch(dropped);
       } catch {
-        // It has just ended, which `exited` tells.
+        dropped();
       }
     },
     exited: ended.then(() => report.exit(child.exitCode, child.signalCode as string | null)),

@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { run as runScenario } from "../../src/load/python-testkit.ts";
 import { ask, RawClient } from "./client.ts";
 import { APPS, Headrace, PATIENCE_MS, soon } from "./harness.ts";
 
@@ -69,6 +70,27 @@ async function serves(python: string): Promise<void> {
   ).toBe('["a\\n", "b\\n"]');
   await using functions = await Headrace.start(join(APPS, "functions/http_function.py"), { python });
   expect((await ask(functions.port, "GET", "/?name=Ada")).body.toString()).toBe("hello Ada");
+  await loads(python, `http://127.0.0.1:${functions.port}`);
+}
+
+/** A scenario of the load generator, closed and on a schedule. */
+async function loads(python: string, host: string): Promise<void> {
+  const source = `
+from headrace.load import User, between, task
+class Guest(User):
+    wait_time = between(0.01, 0.02)
+    @task
+    async def greet(self):
+        answer = await self.client.get("/", params={"name": self.number})
+        self.check("greets me", answer.text == f"hello {self.number}")
+`;
+  const stages = [{ atS: 0, rate: 50 }];
+  for (const wish of [{ host }, { host, model: "open", stages }] as const) {
+    const { sum, notes, whole } = await runScenario({ source, wish, python });
+    expect([whole, notes, sum.failures]).toEqual([true, [], {}]);
+    expect(sum.checks.get("greets me")?.passed).toBe(sum.done);
+    if ("model" in wish) expect(sum.done).toBe(50);
+  }
 }
 
 /** One message there and back. */

@@ -47,7 +47,7 @@ class Client:
 
     def __init__(self, user: "User", host: Optional[str], headers: List[Tuple[str, str]]) -> None:
         self._user = user
-        self._stage = user.stage
+        self._stage = user._stage
         self._base = host
         self._idle: Dict[Origin, List[Connection]] = {}
         self._origins: Dict[str, Tuple[Origin, str]] = {}

@@ -63,9 +63,11 @@ class Link:
     def note(self, text: str, key: str = "") -> None:
         """Tell a person something; of notes with the same key, or the same text, only the first."""
         key = key or text
-        if key in self._said or len(self._said) >= _MOST_NOTES:
+        if key in self._said or len(self._said) > _MOST_NOTES:
             return
         self._said.add(key)
+        if len(self._said) > _MOST_NOTES:
+            text = "further notes are left out"
         self.send({"type": "note", "text": text if len(text) <= _MOST_NOTE else text[:_MOST_NOTE] + " …"})
 
     def fail(self, message: str) -> None:

@@ -91,7 +91,7 @@ def _prepare(plan: Plan, locust: Any) -> Any:
     arguments += plan.arguments
     sys.argv = ["locust", *arguments]
     try:
-        loaded = import_module("locust.util.load_locustfile").load_locustfile(path)
+        loaded = _loader()(path)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -124,6 +124,14 @@ def _prepare(plan: Plan, locust: Any) -> Any:
     runner = environment.create_local_runner()
     environment.events.init.fire(environment=environment, runner=runner, web_ui=None)
     return environment
+
+
+def _loader() -> Any:
+    """Locust's own function that reads a file; it has moved."""
+    try:
+        return import_module("locust.util.load_locustfile").load_locustfile
+    except ImportError:
+        return import_module("locust.main").load_locustfile
 
 
 def _found(loaded: Tuple[Any, ...]) -> Tuple[Dict[str, Any], Optional[Any]]:
@@ -206,7 +214,9 @@ class _Shim:
         runner.stop()
         environment.events.quitting.fire(environment=environment, reverse=True)
         runner.quit()
-        environment.events.quit.fire(exit_code=environment.process_exit_code or 0)
+        quit_event = getattr(environment.events, "quit", None)
+        if quit_event is not None:
+            quit_event.fire(exit_code=environment.process_exit_code or 0)
         ticking.kill()
         self._say(self._last, max(self._last + 1e-6, time.monotonic() - self._start))
 

@@ -36,12 +36,16 @@ def main() -> int:
 def _run_scenario(plan: Plan, link: Link) -> int:
     import asyncio
 
+    from .dial import Origin
     from .loading import ScenarioError, load, trace_of
     from .runner import Runner
 
     try:
         kinds = load(plan.file)
-    except ScenarioError as error:
+        for host in [plan.host, *(each.host for each in kinds)]:
+            if host is not None:
+                Origin.read(host)
+    except (ScenarioError, ValueError) as error:
         link.fail(str(error))
         return EXIT_FAILED
     _raise_limit()

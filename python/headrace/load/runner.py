@@ -16,7 +16,7 @@ from .alarm import Alarm
 from .arrivals import arrivals, begins, order
 from .link import Link
 from .plan import Plan
-from .running import Kind, Running
+from .running import Kind, Running, new_user
 from .stage import Stage
 from .user import User
 
@@ -99,11 +99,11 @@ class Runner:
                 await asyncio.sleep(delay)
             kind = self._kinds[next(islice(classes, number - taken, None))]
             taken = number + 1
-            running = Running(self.stage, kind, number)
-            self.spawn(running, self._live(running))
+            running = new_user(self.stage, kind, number)
+            if running is not None:
+                self.spawn(running, self._live(running))
 
     async def _live(self, running: Running) -> None:
-        user = running.user
         try:
             await running.start()
             while not (self.finishing or running.stopped):
@@ -111,7 +111,7 @@ class Runner:
                 well = await running.iterate(None)
                 if self.finishing or running.stopped:
                     break
-                pause = _pause(user.wait_time())
+                pause = running.pause()
                 if pause > 0 or not well or self.stage.meter.started == before:
                     # Also at 0: a task that waits for nothing must not keep the others from their turn.
                     await asyncio.sleep(pause)
@@ -157,10 +157,6 @@ class Runner:
         if plan.model == "closed":
             meter.planned = meter.started
         self.stage.link.send(meter.tick(now, now - last, now <= plan.warmup))
-
-
-def _pause(seconds: float) -> float:
-    return seconds if seconds > 0 else 0.0
 
 
 class _Open:
@@ -215,11 +211,11 @@ class _Open:
         if self._idle[which]:
             self._idle[which].pop().take(due)
         elif self._users < self._most:
-            self._users += 1
-            kind = self._kinds[which]
             number, self._number = self._number, self._number + self._stage.plan.shard_count
-            seat = _Seat(which, Running(self._stage, kind, number))
-            self._runner.spawn(seat.running, self._live(seat, due))
+            running = new_user(self._stage, self._kinds[which], number)
+            if running is not None:
+                self._users += 1
+                self._runner.spawn(running, self._live(_Seat(which, running), due))
         elif any(self._idle):
             # None of its class is idle and no more may be made: one of another class steps in.
             next(each for each in self._idle if each).pop().take(due)

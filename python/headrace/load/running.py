@@ -37,6 +37,16 @@ class Kind:
         return user.random.choices(self._names, cum_weights=self._sums)[0]
 
 
+def new_user(stage: Stage, kind: Kind, number: int) -> "Optional[Running]":
+    """A user that is about to begin. None when its constructor raised, which is counted and noted."""
+    try:
+        return Running(stage, kind, number)
+    except Exception as error:  # noqa: BLE001  whatever a scenario raises
+        stage.link.note(f"{kind.name} could not be made.\n{trace_of(error)}", f"made {kind.name} {type(error).__name__}")
+        stage.meter.failed_untimed(kind.name, "exception")
+        return None
+
+
 class Running:
     """A user at work. What its code raises is counted and noted, and never goes further than this."""
 
@@ -65,6 +75,15 @@ class Running:
         done = await self._guard(name if self.kind.name == "Scenario" else f"{self.kind.name}.{name}", getattr(user, name))
         user._due = None
         return done
+
+    def pause(self) -> float:
+        """Seconds to wait before the next task. A wait_time that raises ends the user."""
+        try:
+            return max(0.0, float(self.user.wait_time()))
+        except Exception as error:  # noqa: BLE001  whatever a scenario raises
+            self._failed(f"{self.kind.name}.wait_time", error, monotonic())
+            self.stopped = True
+            return 0.0
 
     async def stop(self) -> None:
         """Run on_stop and close what is open."""

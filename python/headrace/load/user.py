@@ -69,16 +69,23 @@ class User:
     abstract: bool = False
 
     def __init__(self, stage: "Stage", number: int) -> None:
-        self.stage = stage
+        self._stage = stage
         self.number = number
         """Counted from 0 over all processes of the run."""
-        self.random = random.Random(f"{stage.plan.seed} {number}")
-        """Random numbers of this user: the same in every run with the same --seed."""
+        self._random: Optional[random.Random] = None
         self.client = Client(self, stage.plan.host or self.host, stage.plan.headers)
         self.task_began = 0.0
         """When the task began, in time.monotonic()."""
         self._due: Optional[float] = None
         self._last: Optional[Outcome] = None
+
+    @property
+    def random(self) -> random.Random:
+        """Random numbers of this user: the same in every run with the same --seed."""
+        # Late: a generator takes 2.5 KiB, and of many users not all draw.
+        if self._random is None:
+            self._random = random.Random(f"{self._stage.plan.seed} {self.number}")
+        return self._random
 
     def wait_time(self) -> float:
         """Seconds to wait after a task."""
@@ -93,9 +100,9 @@ class User:
     def check(self, name: str, passed: object) -> bool:
         """Count a check. One that did not pass lets the request before it fail. Returns whether it passed."""
         well = bool(passed)
-        self.stage.meter.check(name, well)
+        self._stage.meter.check(name, well)
         if not well and self._last is not None:
-            self.stage.meter.fail(self._last, "check")
+            self._stage.meter.fail(self._last, "check")
         return well
 
     def measure(self, name: str) -> "Measure":
@@ -104,7 +111,7 @@ class User:
 
     def _begin(self, now: float) -> float:
         """A request begins: settles the one before, and returns when this one should have begun."""
-        meter = self.stage.meter
+        meter = self._stage.meter
         meter.started += 1
         if self._last is not None:
             meter.settle(self._last)
@@ -118,12 +125,12 @@ class User:
 
     def _end(self, outcome: Outcome) -> None:
         if self._last is not None:
-            self.stage.meter.settle(self._last)
+            self._stage.meter.settle(self._last)
         self._last = outcome
 
     def _settle(self) -> None:
         if self._last is not None:
-            self.stage.meter.settle(self._last)
+            self._stage.meter.settle(self._last)
             self._last = None
 
 
@@ -141,11 +148,11 @@ class Measure:
         """Let it fail without an exception."""
         self._failure = "check"
         if why:
-            self._user.stage.link.note(f"{self._name}: {why}")
+            self._user._stage.link.note(f"{self._name}: {why}")
 
     def status(self, status: int) -> None:
         """Have a status counted with it; one of 400 or more lets it fail."""
-        statuses = self._user.stage.meter.statuses
+        statuses = self._user._stage.meter.statuses
         statuses[status] = statuses.get(status, 0) + 1
         if status >= 400:
             self._failure = "status"
@@ -158,7 +165,7 @@ class Measure:
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        stage = self._user.stage
+        stage = self._user._stage
         end = monotonic()
         failure = self._failure if error is None else failure_of(error, stage.ended)
         stage.meter.service.record(int((end - self._began) * 1e6))
