@@ -12,6 +12,8 @@ import { Collector } from "./collect.ts";
 import type { FromGenerator } from "./messages.ts";
 import type { GeneratorProcess } from "./process.ts";
 
+/** Notes that the result keeps; all are told as they come. */
+const MOST_NOTES = 20;
 /** Time for every process to hear of the start before it comes. */
 const LEAD_MS = 150;
 
@@ -27,14 +29,22 @@ export interface Running {
   readonly over: Promise<void>;
 }
 
-/** Sends each process its plan and starts all of them at one moment. Throws HeadraceError when one cannot do what it is told. */
+/**
+ * Sends each process its plan and starts all of them at one moment. Throws HeadraceError when one cannot do what it is told.
+ * @param told hears what the processes have to say, as they say it
+ */
 export async function start<Plan>(
   processes: readonly GeneratorProcess<Plan>[],
   plans: readonly Plan[],
+  told: (note: string) => void,
 ): Promise<Running> {
   const collector = new Collector();
   const notes: string[] = [];
-  const listeners = processes.map((process, index) => listen(process, index, { collector, notes }));
+  const note = (text: string) => {
+    told(text);
+    if (notes.length < MOST_NOTES && !notes.includes(text)) notes.push(text);
+  };
+  const listeners = processes.map((process, index) => listen(process, index, { collector, note }));
   try {
     for (const [index, process] of processes.entries()) process.send({ type: "plan", plan: plans[index]! });
     await Promise.all(listeners.map(({ ready }) => ready));
@@ -69,7 +79,7 @@ async function over<Plan>(
 function listen<Plan>(
   process: GeneratorProcess<Plan>,
   index: number,
-  into: { readonly collector: Collector; readonly notes: string[] },
+  into: { readonly collector: Collector; readonly note: (text: string) => void },
 ): { readonly ready: Promise<void>; readonly done: Promise<void> } {
   const ready = Promise.withResolvers<void>();
   const done = Promise.withResolvers<void>();
@@ -80,9 +90,7 @@ function listen<Plan>(
   }> = {
     ready: () => ready.resolve(),
     failed: ({ message }) => ready.reject(new HeadraceError("load_failed", message)),
-    note: ({ text }) => {
-      if (!into.notes.includes(text)) into.notes.push(text);
-    },
+    note: ({ text }) => into.note(text),
     tick: (tick) => into.collector.add(index, tick),
     done: () => done.resolve(),
   };

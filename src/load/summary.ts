@@ -8,7 +8,7 @@ import type { Distribution, LoadResult, ServerView } from "./result.ts";
 export function summary(result: LoadResult, color: boolean): string {
   const paint = painter(color);
   const sections = [thresholds(result, paint), ...totals(result, paint), ...theService(result.server, paint)];
-  return `${sections.filter((section) => section !== "").join("\n")}\n${closing(result, paint)}`;
+  return `${sections.filter((section) => section !== "").join("")}${closing(result, paint)}`;
 }
 
 type Paint = (text: string, color: "good" | "bad" | "dim" | "bold") => string;

@@ -7,6 +7,7 @@ import type { LoadResult, StepResult } from "../../load/result.ts";
 import type { Session } from "../../load/session.ts";
 import type { LoadSettings } from "../../load/settings.ts";
 import { type Condition, evaluate, seenOf } from "../../load/thresholds.ts";
+import { urlWork } from "../../load/work.ts";
 import type { LoadScreen } from "./load-screen.ts";
 
 /** What may fail where the promise does not say. */
@@ -21,10 +22,13 @@ export interface Search {
   readonly slo: readonly Condition[];
   readonly stepMs: number;
   readonly screen: LoadScreen;
+  /** Starts a generator process. */
+  readonly command: readonly string[];
 }
 
 /** The run at the highest rate that kept the promise, with all steps; where none did, the last one. */
-export async function findMax({ session, settings, slo, stepMs, screen }: Search): Promise<LoadResult> {
+export async function findMax(search: Search): Promise<LoadResult> {
+  const { session, settings, slo, stepMs, screen } = search;
   const { shape } = settings;
   if (shape.model !== "open") throw new TypeError("a search is open");
   const first = shape.stages.at(-1)!.rate;
@@ -38,7 +42,7 @@ export async function findMax({ session, settings, slo, stepMs, screen }: Search
       return concluded(best ?? last!, { steps, why, found: best !== null, last: last! });
     }
     const stages = constantRate(next.try, stepMs);
-    const result = await settled(session, { ...settings, shape: { ...shape, stages } });
+    const result = await settled(search, { ...settings, shape: { ...shape, stages } });
     if (result.verdict === "interrupted") continue;
     const step = judged(next.try, result, slo);
     steps.push(step);
@@ -49,10 +53,10 @@ export async function findMax({ session, settings, slo, stepMs, screen }: Search
 }
 
 /** A run at one rate. One in which the generator fell short is repeated: a busy moment of the machine is not its limit. */
-async function settled(session: Session, settings: LoadSettings): Promise<LoadResult> {
-  let result = await session.run(settings);
+async function settled({ session, command }: Search, settings: LoadSettings): Promise<LoadResult> {
+  let result = await session.run(await urlWork(settings, command));
   for (let again = 0; again < REPEATS && result.verdict === "invalid" && !session.interrupted; again++)
-    result = await session.run(settings);
+    result = await session.run(await urlWork(settings, command));
   return result;
 }
 

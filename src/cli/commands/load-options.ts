@@ -54,6 +54,23 @@ const loadShape = {
     fallback: 5_000,
     doc: "With --hold: new connections per second.",
   }),
+  users: integer({
+    flag: "users",
+    short: "u",
+    group: "Load",
+    min: 1,
+    max: 1_000_000,
+    fallback: 0,
+    doc: "Of a scenario: so many users (closed loop); with --rate, the most that are at work at once.",
+  }),
+  spawnRate: integer({
+    flag: "spawn-rate",
+    group: "Load",
+    min: 1,
+    max: 1_000_000,
+    fallback: 0,
+    doc: "Of a scenario: users that begin in a second. Default: all at once.",
+  }),
   duration: duration({
     flag: "duration",
     short: "d",
@@ -93,6 +110,12 @@ const loadShape = {
 } as const;
 
 const request = {
+  host: text({
+    flag: "host",
+    group: "Request",
+    placeholder: "URL",
+    doc: "Of a scenario: where requests go whose URL is only a path.",
+  }),
   method: text({
     flag: "method",
     short: "X",
@@ -250,6 +273,12 @@ const generator = {
     max: 2_000_000_000,
     fallback: 1,
     doc: "Of all random numbers: the same seed sends the same requests.",
+  }),
+  python: text({
+    flag: "python",
+    group: "Generator",
+    placeholder: "PATH",
+    doc: "Of a scenario: the interpreter. Default: found as that of an app is.",
   }),
   admin: text({
     flag: "admin",

@@ -2,9 +2,8 @@
 
 import { grouped } from "../../load/figures.ts";
 import { liveLine, liveScreen } from "../../load/live.ts";
-import type { Prepared } from "../../load/prepare.ts";
+import type { PlanFacts } from "../../load/result.ts";
 import type { Observer, Progress } from "../../load/session.ts";
-import type { Shape } from "../../load/settings.ts";
 import type { Io } from "../io.ts";
 
 export class LoadScreen implements Observer {
@@ -20,13 +19,15 @@ export class LoadScreen implements Observer {
     this.#quiet = quiet;
   }
 
-  begun(prepared: Prepared, shape: Shape): void {
+  begun(plan: PlanFacts, sources: number): void {
     this.#told = 0;
-    const processes = prepared.plans.length;
-    const spread = prepared.sources.length > 1 ? `, from ${prepared.sources.length} addresses` : "";
-    this.say(
-      `  ${planLine(shape, prepared.connections)}; ${processes} ${processes === 1 ? "process" : "processes"}${spread}\n`,
-    );
+    const processes = `${plan.processes} ${plan.processes === 1 ? "process" : "processes"}`;
+    const spread = sources > 1 ? `, from ${sources} addresses` : "";
+    this.say(`  ${planLine(plan)}; ${processes}${spread}\n`);
+  }
+
+  note(text: string): void {
+    this.say(`  ${text}\n`);
   }
 
   /** A line that stays. */
@@ -62,13 +63,13 @@ export class LoadScreen implements Observer {
   }
 }
 
-function planLine(shape: Shape, connections: number): string {
-  if (shape.model === "closed")
-    return `closed loop: ${grouped(connections)} connections, each asks again when it was answered`;
-  if (shape.model === "hold")
-    return `holding ${grouped(connections)} connections for ${shape.holdMs / 1_000} s`;
-  const rates = shape.stages.map(({ rate }) => rate);
+function planLine({ model, connections, stages, arrivals }: PlanFacts): string {
+  if (model === "closed")
+    return `closed loop: ${grouped(connections)} at a time, each asks again when it was answered`;
+  if (model === "hold") return `holding ${grouped(connections)} connections`;
+  const rates = stages.map(({ rate }) => rate);
   const [least, most] = [Math.min(...rates), Math.max(...rates)];
-  const rate = least === most ? `${grouped(most)}` : `${grouped(least)} to ${grouped(most)}`;
-  return `open loop: ${rate} requests/s for ${(shape.stages.at(-1)?.atMs ?? 0) / 1_000} s${shape.poisson ? ", at random moments" : ""}, over at most ${grouped(connections)} connections`;
+  const rate = least === most ? grouped(most) : `${grouped(least)} to ${grouped(most)}`;
+  const moments = arrivals === "poisson" ? ", at random moments" : "";
+  return `open loop: ${rate} a second for ${stages.at(-1)?.atS ?? 0} s${moments}, at most ${grouped(connections)} at a time`;
 }

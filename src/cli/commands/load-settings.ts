@@ -14,7 +14,7 @@ import type { LoadValues } from "./load-options.ts";
 export interface Asked {
   readonly values: LoadValues;
   readonly origins: { readonly [K in keyof LoadValues]: Origin };
-  /** The URL; null with --urls. */
+  /** The URL or the file of Python; null with --urls. */
   readonly url: string | null;
   readonly cwd: string;
 }
@@ -96,7 +96,7 @@ function destination(entry: string, complaints: Complaints): Destination {
 }
 
 /** How the load goes over time: open, closed or held, by the flags that are there. */
-function shapeOf({ values, origins }: Asked, warmupMs: number, complaints: Complaints): Shape {
+export function shapeOf({ values, origins }: Asked, warmupMs: number, complaints: Complaints): Shape {
   const { connections } = values;
   const hasRate = origins.rate !== "";
   const hasStages = values.stages.length > 0;

@@ -6,19 +6,22 @@ import { absolute } from "../../config/resolve.ts";
 import { LOAD_EXIT } from "../../load/outcome.ts";
 import { csv } from "../../load/report/csv.ts";
 import { html } from "../../load/report/html.ts";
-import type { LoadResult } from "../../load/result.ts";
+import type { LoadResult, TargetFacts } from "../../load/result.ts";
 import { Session } from "../../load/session.ts";
 import type { LoadSettings } from "../../load/settings.ts";
 import { summary } from "../../load/summary.ts";
 import type { Condition } from "../../load/thresholds.ts";
+import { scenarioWork, urlWork } from "../../load/work.ts";
 import { optionHelp } from "../help.ts";
 import type { Io } from "../io.ts";
 import { tellProblems } from "../tell.ts";
-import { adminOf } from "./load-admin.ts";
+import { type Admin, adminOf } from "./load-admin.ts";
+import { compareFiles } from "./load-compare.ts";
 import { findMax } from "./load-find-max.ts";
 import { type LoadValues, loadGroups, loadOptions } from "./load-options.ts";
+import { isScenario, scenarioPlan, scenarioSettings } from "./load-scenario.ts";
 import { LoadScreen } from "./load-screen.ts";
-import { Complaints, conditionsOf, settingsOf } from "./load-settings.ts";
+import { type Asked, Complaints, conditionsOf, settingsOf } from "./load-settings.ts";
 
 const HELP = `Sends requests to a service and measures what comes back. Without --connections the load is open: requests begin on a
 schedule, and their latency counts from the moment at which they should have begun.
@@ -30,6 +33,7 @@ Usage
   headrace load URL --connections 64 --duration 10s             closed loop
   headrace load URL --connections 50000 --hold 10s              many at once
   headrace load URL --find-max --slo 'p99<100ms'
+  headrace load scenario.py --host http://127.0.0.1:8080 --users 100   also locustfile.py
   headrace load --compare before.json after.json
 
 In URL, headers and body: {{seq}} {{uuid}} {{time}} {{random:1:1000}}.
@@ -58,22 +62,68 @@ export async function load(argv: readonly string[], io: Io): Promise<number> {
     return Exit.OK;
   }
   const { values, origins, positionals } = parsed;
+  if (values.compare && parsed.problems.length === 0) return compareFiles(positionals, values.json, io);
   const complaints = new Complaints();
-  const url = targetOf(positionals, values, complaints.problems);
-  const settings = settingsOf({ values, origins, url, cwd: io.cwd }, complaints);
-  const failIf = conditionsOf("--fail-if", values.failIf, complaints);
-  const slo = conditionsOf("--slo", values.slo, complaints);
-  checkSearch(values, settings, complaints);
+  const asked: Asked = { values, origins, url: positionals[0] ?? null, cwd: io.cwd };
+  const run = isScenario(asked.url)
+    ? scenarioRun(asked, positionals.slice(1), { complaints, io })
+    : urlRun(asked, positionals, { complaints, io });
   const problems = [...parsed.problems, ...complaints.problems];
   if (problems.length > 0) {
     tellProblems(io, problems, []);
     io.err("headrace load --help lists all flags.\n");
     return Exit.USAGE;
   }
-  return run({ settings, values, failIf, slo, name: url ?? values.urls }, io);
+  return carryOut(run, values, io);
 }
 
-function targetOf(positionals: readonly string[], { urls }: LoadValues, problems: Problem[]): string | null {
+/** What is to be done, when nothing is wrong with it. */
+interface Run {
+  readonly target: TargetFacts;
+  readonly failIf: readonly Condition[];
+  readonly admin: Admin | null;
+  readonly perform: (session: Session, screen: LoadScreen) => Promise<LoadResult>;
+}
+
+interface Context {
+  readonly complaints: Complaints;
+  readonly io: Io;
+}
+
+function urlRun(asked: Asked, positionals: readonly string[], { complaints, io }: Context): Run {
+  const { values } = asked;
+  targetProblems(positionals, values, complaints.problems);
+  const settings = settingsOf(asked, complaints);
+  const slo = conditionsOf("--slo", values.slo, complaints);
+  checkSearch(values, settings, complaints);
+  for (const flag of ["users", "spawnRate", "host", "python"] as const) {
+    if (asked.origins[flag] !== "")
+      complaints.conflict(asked.origins[flag], "It is for a scenario, and this is a URL.", "Leave it out.");
+  }
+  const command = [process.execPath, ...process.execArgv, Bun.main, "__load"];
+  return {
+    target: { kind: "url", name: asked.url ?? values.urls, method: settings.requests[0]?.method ?? "GET" },
+    failIf: conditionsOf("--fail-if", values.failIf, complaints),
+    admin: complaints.problems.length > 0 ? null : adminOf(values.admin, settings.requests[0]!.url, io),
+    perform: async (session, screen) =>
+      values.findMax
+        ? findMax({ session, settings, slo, stepMs: values.stepDuration, screen, command })
+        : session.run(await urlWork(settings, command)),
+  };
+}
+
+function scenarioRun(asked: Asked, more: readonly string[], { complaints, io }: Context): Run {
+  const { values } = asked;
+  const plan = scenarioPlan(asked, more, complaints);
+  return {
+    target: { kind: plan.kind, name: asked.url ?? "", method: "" },
+    failIf: conditionsOf("--fail-if", values.failIf, complaints),
+    admin: complaints.problems.length > 0 ? null : adminOf(values.admin, plan.host, io),
+    perform: async (session) => session.run(await scenarioWork(await scenarioSettings(plan, asked, io))),
+  };
+}
+
+function targetProblems(positionals: readonly string[], { urls }: LoadValues, problems: Problem[]): void {
   const [first, second] = positionals;
   if (second !== undefined) {
     const message = `There is one target to a load: ${JSON.stringify(second)} is too much.`;
@@ -87,7 +137,6 @@ function targetOf(positionals: readonly string[], { urls }: LoadValues, problems
     const message = "It cannot be used with a URL.";
     problems.push({ code: "conflict", subject: "--urls", message, instead: "Put the URL into the file." });
   }
-  return first ?? null;
 }
 
 function checkSearch(values: LoadValues, settings: LoadSettings, complaints: Complaints): void {
@@ -108,33 +157,15 @@ function checkSearch(values: LoadValues, settings: LoadSettings, complaints: Com
     );
 }
 
-interface Run {
-  readonly settings: LoadSettings;
-  readonly values: LoadValues;
-  readonly failIf: readonly Condition[];
-  readonly slo: readonly Condition[];
-  /** The URL, or the file of URLs. */
-  readonly name: string;
-}
-
-async function run(asked: Run, io: Io): Promise<number> {
-  const { settings, values, name } = asked;
+async function carryOut(run: Run, values: LoadValues, io: Io): Promise<number> {
   const screen = new LoadScreen(io, values.quiet);
-  const session = new Session({
-    target: { kind: "url", name, method: settings.requests[0]!.method },
-    failIf: asked.failIf,
-    notes: [],
-    command: [process.execPath, ...process.execArgv, Bun.main, "__load"],
-    admin: adminOf(values.admin, settings, io),
-    observer: screen,
-  });
+  const { target, failIf, admin } = run;
+  const session = new Session({ target, failIf, admin, observer: screen });
   const interrupt = () => session.interrupt();
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
   try {
-    const result = values.findMax
-      ? await findMax({ session, settings, slo: asked.slo, stepMs: values.stepDuration, screen })
-      : await session.run(settings);
+    const result = await run.perform(session, screen);
     screen.close();
     report(result, values, io);
     return LOAD_EXIT[result.verdict];

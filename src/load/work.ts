@@ -1,0 +1,102 @@
+/** What is to be run: processes that can be started, and what each of them is told. */
+
+import { addressesOf } from "./machine.ts";
+import type { GeneratorPlan } from "./plan.ts";
+import { prepare } from "./prepare.ts";
+import { type GeneratorProcess, spawnGenerator } from "./process.ts";
+import { forShard, type ScenarioPlan, spawnPython } from "./python.ts";
+import type { PlanFacts } from "./result.ts";
+import { type LoadSettings, type Shape, shapeDurationMs } from "./settings.ts";
+
+export interface Work<Plan> {
+  /** Starts a process for each plan, in their order. */
+  readonly spawn: () => readonly GeneratorProcess<Plan>[];
+  readonly plans: readonly Plan[];
+  readonly facts: PlanFacts;
+  /** How long requests are begun, with the warm-up; null when it is not known before. */
+  readonly plannedS: number | null;
+  readonly warmupS: number;
+  /** Where the service is. */
+  readonly addresses: readonly string[];
+  /** Local addresses that connections come from; empty: the system chooses. */
+  readonly sources: readonly string[];
+}
+
+/** Requests to URLs. @param command starts a process of ours that speaks messages.ts on its channel */
+export async function urlWork(
+  settings: LoadSettings,
+  command: readonly string[],
+): Promise<Work<GeneratorPlan>> {
+  const { plans, connections, addresses, sources } = await prepare(settings);
+  const { shape, timeoutMs, seed } = settings;
+  const stages = shape.model === "open" ? shape.stages : [];
+  return {
+    spawn: () => plans.map(() => spawnGenerator<GeneratorPlan>(command)),
+    plans,
+    facts: {
+      model: shape.model,
+      arrivals: shape.model !== "open" ? null : shape.poisson ? "poisson" : "constant",
+      stages: stages.map(({ atMs, rate }) => ({ atS: atMs / 1_000, rate })),
+      connections,
+      processes: plans.length,
+      timeoutMs,
+      seed,
+    },
+    plannedS: plannedS(shape),
+    warmupS: settings.warmupMs / 1_000,
+    addresses,
+    sources,
+  };
+}
+
+function plannedS(shape: Shape): number | null {
+  const known = shape.model === "open" || (shape.model === "closed" && shape.requestLimit === null);
+  return known ? shapeDurationMs(shape) / 1_000 : null;
+}
+
+/** A scenario, or a Locust file. */
+export interface ScenarioSettings {
+  readonly plan: Omit<ScenarioPlan, "shard">;
+  readonly processes: number;
+  /** Path of the interpreter. */
+  readonly python: string;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Users that a file of Python describes. */
+export async function scenarioWork(settings: ScenarioSettings): Promise<Work<ScenarioPlan>> {
+  const { plan, processes } = settings;
+  const plans = Array.from({ length: processes }, (_, index) => forShard(plan, index, processes));
+  return {
+    spawn: () => plans.map(() => pythonProcess(settings)),
+    plans,
+    facts: {
+      model: plan.model,
+      arrivals: plan.model === "open" ? plan.arrivals : null,
+      stages: plan.stages,
+      connections: plan.users,
+      processes,
+      timeoutMs: plan.timeoutMs,
+      seed: plan.seed,
+    },
+    plannedS: plan.durationS,
+    warmupS: plan.warmupS,
+    addresses: plan.host === null ? [] : await addressesOf(new URL(plan.host).hostname),
+    sources: [],
+  };
+}
+
+function pythonProcess({ python, cwd, env }: ScenarioSettings): GeneratorProcess<ScenarioPlan> {
+  let listener: Parameters<GeneratorProcess<ScenarioPlan>["listen"]>[0] = () => {};
+  const child = spawnPython({ python, cwd, env, onMessage: (message) => listener(message) });
+  return {
+    pid: child.pid,
+    send: (message) => child.send(message),
+    listen: (next) => {
+      listener = next;
+    },
+    exited: child.exited.then(({ status, signal }) => signal ?? `exit code ${status}`),
+    kill: () => child.kill(),
+  };
+}
