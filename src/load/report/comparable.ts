@@ -27,7 +27,7 @@ function verdicts(before: LoadResult, after: LoadResult): Reservation[] {
       return [
         {
           grave: true,
-          text: `The generator fell short in the ${which} run${generator.saturated === null ? "" : ` (${generator.saturated})`}: it says little about the service.`,
+          text: `The generator fell short in the ${which} run${generator.saturated === null ? "" : ` (${generator.saturated.replace(/\.$/, "")})`}: it says little about the service.`,
         },
       ];
     if (verdict === "interrupted") return [{ grave: true, text: `The ${which} run was interrupted.` }];

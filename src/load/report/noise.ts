@@ -146,7 +146,7 @@ const LEVELS = [0, 0.5, 0.95, 0.99, 1] as const;
 
 function wholeOf(result: LoadResult): Whole {
   const { response } = result.latency;
-  const points = result.series.filter((point) => point.done > 0);
+  const points = result.series.filter((point) => point.maxMs > 0);
   const [least, most] = extremes(response, points);
   const step = Math.log(most / least) / (GRID - 1);
   const grid = Float64Array.from({ length: GRID }, (_, at) => Math.log(least) + at * step);
@@ -160,6 +160,11 @@ function wholeOf(result: LoadResult): Whole {
     return share[low]! + (share[low + 1]! - share[low]!) * (place - low);
   };
   const spread = (point: Point, into: Float64Array) => {
+    // What was refused or cut has no time; a point of nothing else says nothing of times.
+    if (point.maxMs === 0) {
+      into.fill(0);
+      return;
+    }
     const knots = [least, point.p50Ms, point.p95Ms, point.p99Ms, point.maxMs].map((ms) =>
       Math.log(Math.max(ms, least)),
     );

@@ -39,6 +39,9 @@ function timeBase(result: LoadResult): TimeBase {
   };
 }
 
+/** A span in which nothing was answered (what is refused or cut has no time) has no percentiles: its zeros are no latencies. */
+const timed = (point: Point) => point.maxMs > 0;
+
 /** What happened in a span is drawn at its middle; what was at its end, there. */
 const middle = (point: Point) => point.atS - point.spanS / 2;
 
@@ -80,9 +83,8 @@ function ratePlot({ series, plan }: LoadResult, { x, shades }: TimeBase): Plot {
 }
 
 function latencyPlot({ series, plan }: LoadResult, { x, shades }: TimeBase): Plot {
-  // A span in which nothing ended has no percentiles: its zeros are no latencies.
   const values = (pick: (point: Point) => number) =>
-    series.map((point) => (point.done > 0 ? pick(point) : Number.NaN));
+    series.map((point) => (timed(point) ? pick(point) : Number.NaN));
   const lines: Line[] = [
     { name: "max", tone: "grey", style: "thin", kind: "ms", values: values((point) => point.maxMs) },
     { name: "p99", tone: "deep", style: "line", kind: "ms", values: values((point) => point.p99Ms) },
@@ -298,7 +300,7 @@ function nearest(series: readonly Point[], xs: readonly number[]): number[] {
   return xs.map((x) => {
     while (at < series.length - 1 && series[at]!.atS < x) at++;
     const point = series[at];
-    return point === undefined || point.done === 0 ? Number.NaN : point.p99Ms;
+    return point === undefined || !timed(point) ? Number.NaN : point.p99Ms;
   });
 }
 
@@ -349,14 +351,19 @@ export function percentilePlot(result: LoadResult): Plot | null {
   };
 }
 
-function hintOf({ latency: { response, service }, plan }: LoadResult): string {
-  if (plan.model !== "open")
+function hintOf({ latency: { response, service }, plan, totals }: LoadResult): string {
+  if (plan.model === "closed")
     return "A closed loop sends only when the last answer came: in a stall it sends little, and so counts little of it. An open one (--rate) shows what users would wait.";
+  if (plan.model === "hold") return "";
   const parts = (["p50Ms", "p75Ms", "p90Ms", "p95Ms", "p99Ms", "p999Ms"] as const).some(
     (percentile) => response[percentile] > service[percentile] * 1.1 + 1,
   );
   if (!parts) return "";
-  return "Where the lines part, requests were due but could not be sent yet, because all connections were busy. Tools that count from sending leave this wait out (coordinated omission).";
+  const why =
+    totals.blocked > 0
+      ? "requests were due but could not be sent yet, because all connections were busy"
+      : "requests were sent later than they were due: the generator, or the machine it shares, was busy";
+  return `Where the lines part, ${why}. Tools that count from sending leave this wait out (coordinated omission).`;
 }
 
 /** The values at shares. What lies below the smallest is the smallest; the largest is exact. */

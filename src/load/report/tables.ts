@@ -146,7 +146,8 @@ export function serverTable({ server }: LoadResult): Markup | null {
     .sort(([, a], [, b]) => b - a);
   const memory = server.series.reduce((most, point) => Math.max(most, point.memoryBytes), 0);
   const facts: (readonly [string, Piece] | null)[] = [
-    ["service", markup`${server.service} <span class="soft">(asked at ${server.admin})</span>`],
+    server.service === "" ? null : ["service", server.service],
+    ["asked at", markup`<code>${server.admin}</code>`],
     ["requests answered", count(server.requests)],
     ["waiting for a slot", serverTime(server.queue)],
     ["in the app", serverTime(server.run)],
