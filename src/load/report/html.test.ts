@@ -3,7 +3,7 @@ import { Histogram } from "../histogram.ts";
 import type { LoadResult } from "../result.ts";
 import { duration, short } from "./format.ts";
 import { html } from "./html.ts";
-import { closed, HEIGHT, type Plot, path, WIDTH, withoutFoot } from "./plot.ts";
+import { alone, closed, HEIGHT, type Plot, path, WIDTH, withoutFoot } from "./plot.ts";
 import { clientPlots, percentilePlot, serverPlots, stepsPlot } from "./plots.ts";
 import { simulate, simulateSteps } from "./testdata.ts";
 
@@ -73,10 +73,10 @@ describe("plots", () => {
     );
   });
 
-  test("a span in which nothing ended is a gap, not a latency of nothing", () => {
+  test("a span in which nothing was answered is a gap, not a latency of nothing", () => {
     const quiet = {
       ...run,
-      series: run.series.map((point, at) => (at === 7 ? { ...point, done: 0, p50Ms: 0, p99Ms: 0 } : point)),
+      series: run.series.map((point, at) => (at === 7 ? { ...point, p50Ms: 0, p99Ms: 0, maxMs: 0 } : point)),
     };
     const latency = plotOf(clientPlots(quiet), "latency");
     expect(line(latency, "p50")[7]).toBeNaN();
@@ -118,6 +118,26 @@ describe("plots", () => {
     expect(closed("M10 20L10 20L30 40M50 60L50 60")).toBe(
       `M10 ${HEIGHT}L10 20L10 20L30 40L30 ${HEIGHT}ZM50 ${HEIGHT}L50 60L50 60L50 ${HEIGHT}Z`,
     );
+  });
+
+  test("a point between two gaps is a dot", () => {
+    expect(alone("M10 20L10 20M30 40L30 40L50 60M70 80L70 80")).toBe("M10 20h0M70 80h0");
+    const gaps = {
+      ...run,
+      series: run.series.map((point, at) => (at % 2 === 0 ? point : { ...point, maxMs: 0 })),
+    };
+    const page = html(gaps);
+    expect(page.slice(page.indexOf('id="latency-title"'), page.indexOf('id="open-title"'))).toContain(
+      "dot small",
+    );
+  });
+
+  test("the warm-up is marked, and the time in which nothing was begun any more", () => {
+    expect(clientPlots({ ...run, durationS: 20 })[0]!.shades).toEqual([
+      { from: 0, to: 5, label: "warm-up" },
+      { from: 25, to: 35, label: "waiting for the rest" },
+    ]);
+    expect(clientPlots(run)[0]!.shades.map((shade) => shade.label)).toEqual(["warm-up"]);
   });
 
   test("without failures there is no line of them, in a closed loop none of a plan", () => {

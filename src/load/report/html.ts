@@ -123,22 +123,23 @@ function searched({ steps }: LoadResult): readonly [string, string] {
 }
 
 function tiles(result: LoadResult): Markup {
-  const { totals, latency, plan, durationS } = result;
+  const { totals, plan, durationS } = result;
+  const { response, service } = result.latency;
+  const open = plan.model === "open";
   const failed = totals.done === 0 ? 0 : totals.failed / totals.done;
-  const planned =
-    plan.model === "open"
-      ? `${short(totals.planned / Math.max(durationS, 0.001))}/s planned`
-      : `${count(totals.started)} begun`;
+  const planned = open
+    ? `${short(totals.planned / Math.max(durationS, 0.001))}/s planned`
+    : `${count(totals.started)} begun`;
   const tile = (name: string, value: string, more: string, alarm = false): Piece =>
     markup`<div><dt>${name}</dt><dd${alarm ? markup` class="alarm"` : null}>${value}</dd><dd>${more}</dd></div>`;
   return markup`<dl class="facts">
 ${tile("Begun", `${short(totals.startedPerS)}/s`, planned)}
 ${tile("Passed", `${short(totals.passedPerS)}/s`, `${count(totals.done - totals.failed)} requests`)}
 ${tile("Failed", share(failed), `${count(totals.failed)} of ${count(totals.done)}`, totals.failed > 0)}
-${tile("p50", duration(latency.response.p50Ms), `service ${duration(latency.service.p50Ms)}`)}
-${tile("p99", duration(latency.response.p99Ms), `service ${duration(latency.service.p99Ms)}`)}
-${tile("Slowest", duration(latency.response.maxMs), `p99.9 ${duration(latency.response.p999Ms)}`)}
-${tile("Most in flight", count(totals.maxInFlight), `on ${counted(totals.maxConnections, "connection")}`)}
+${tile("p50", duration(response.p50Ms), open ? `service ${duration(service.p50Ms)}` : `p90 ${duration(response.p90Ms)}`)}
+${tile("p99", duration(response.p99Ms), open ? `service ${duration(service.p99Ms)}` : `p95 ${duration(response.p95Ms)}`)}
+${tile("Slowest", duration(response.maxMs), `p99.9 ${duration(response.p999Ms)}`)}
+${plan.model === "hold" ? tile("Held", count(totals.maxConnections), `of ${counted(plan.connections, "connection")}`) : tile("Most in flight", count(totals.maxInFlight), `on ${counted(totals.maxConnections, "connection")}`)}
 </dl>`;
 }
 

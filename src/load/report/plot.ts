@@ -34,7 +34,7 @@ export interface Plot {
   readonly x: Scale;
   readonly y: Scale;
   readonly lines: readonly Line[];
-  /** Spans of x that are marked, such as the warm-up. */
+  /** Spans of x that are marked: the warm-up, the end in which nothing is begun any more. */
   readonly shades: readonly { readonly from: number; readonly to: number; readonly label: string }[];
   readonly highPx: number;
   /** A sentence below; empty for none. */
@@ -75,7 +75,13 @@ export function pointable(plot: Plot): unknown {
   };
 }
 
-/** Path data through the points; a new piece begins after each gap. A single point becomes a stroke of no length: a dot. */
+/** The points that stand between two gaps: a line through one point could not be seen. */
+export function alone(d: string): string {
+  const pieces = d.split("M").filter((piece) => piece.split("L").length === 2);
+  return pieces.map((piece) => `M${piece.split("L")[0]}h0`).join("");
+}
+
+/** Path data through the points; a new piece begins after each gap. */
 export function path(plot: Pick<Plot, "xs" | "x" | "y">, values: readonly number[]): string {
   let text = "";
   let open = false;
@@ -115,8 +121,10 @@ function stroke(plot: Plot, line: Line): Markup {
     return markup`<path class="dot ${tone}" d="${dots.join("")}"/>`;
   }
   const d = path(plot, style === "area" ? withoutFoot(values) : values);
-  if (style !== "area") return markup`<path class="stroke ${style} ${tone}" d="${d}"/>`;
-  return markup`<path class="fill ${tone}" d="${closed(d)}"/><path class="stroke thin ${tone}" d="${d}"/>`;
+  const lone = alone(d);
+  const marks = lone === "" ? null : markup`<path class="dot small ${tone}" d="${lone}"/>`;
+  if (style !== "area") return markup`<path class="stroke ${style} ${tone}" d="${d}"/>${marks}`;
+  return markup`<path class="fill ${tone}" d="${closed(d)}"/><path class="stroke thin ${tone}" d="${d}"/>${marks}`;
 }
 
 /** Zeros between zeros are left out: an area of nothing is no line along the foot. */

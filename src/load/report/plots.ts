@@ -32,11 +32,15 @@ interface TimeBase {
 
 function timeBase(result: LoadResult): TimeBase {
   const ends = [result.series.at(-1)?.atS ?? 0, result.server?.series.at(-1)?.atS ?? 0];
+  const end = Math.max(...ends);
   const warmup = result.series.findLast((point) => point.warmup)?.atS ?? 0;
-  return {
-    x: time(Math.max(...ends)),
-    shades: warmup > 0 ? [{ from: 0, to: warmup, label: "warm-up" }] : [],
-  };
+  const begun = result.warmupS + result.durationS;
+  const shades = [
+    { from: 0, to: warmup, label: "warm-up" },
+    // Too narrow, and its words would stand on the figures of others.
+    { from: begun < end * 0.9 ? begun : end, to: end, label: "waiting for the rest" },
+  ];
+  return { x: time(end), shades: shades.filter(({ from, to }) => to > from) };
 }
 
 /** A span in which nothing was answered (what is refused or cut has no time) has no percentiles: its zeros are no latencies. */

@@ -86,7 +86,7 @@ svg path, svg line, svg rect { vector-effect: non-scaling-stroke; }
 .stroke { fill: none; stroke: var(--line); stroke-width: 1.6; stroke-linejoin: round; stroke-linecap: round; }
 .stroke.thin { stroke-width: 1; opacity: 0.8; } .stroke.dashed { stroke-width: 1.4; stroke-dasharray: 4 3.5; stroke-linecap: butt; }
 .fill { fill: var(--line); opacity: 0.28; stroke: none; } .rug { stroke: var(--line); stroke-width: 1; fill: none; }
-.dot { stroke: var(--line); stroke-width: 8; stroke-linecap: round; fill: none; }
+.dot { stroke: var(--line); stroke-width: 8; stroke-linecap: round; fill: none; } .dot.small { stroke-width: 4; }
 .shade { fill: var(--raised); stroke: none; }
 .blue { --line: var(--blue); } .blue-soft { --line: var(--blue-soft); } .deep { --line: var(--deep); } .orange { --line: var(--orange); }
 .red { --line: var(--red); } .grey { --line: var(--grey); } .green { --line: var(--green); }
