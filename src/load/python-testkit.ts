@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { FromGenerator, Tick } from "./messages.ts";
-import { forShard, type GeneratorProcess, type ScenarioPlan, spawnPython } from "./python.ts";
+import type { FromGenerator, Tick, ToGenerator } from "./messages.ts";
+import type { GeneratorProcess } from "./process.ts";
+import { forShard, type ScenarioPlan, spawnPython } from "./python.ts";
 import { Sum } from "./testkit.ts";
 
 /** The interpreter that scenarios are run with; another one by HEADRACE_TEST_PYTHON. */
@@ -51,6 +52,7 @@ export interface Found {
   readonly ticks: readonly Tick[];
   readonly notes: readonly string[];
   readonly failed: string | undefined;
+  /** Every process said that it was done. */
   readonly whole: boolean;
 }
 
@@ -73,13 +75,15 @@ export async function run({ source, wish = {}, shards = 1, python = PYTHON, unti
   const notes: string[] = [];
   let failed: string | undefined;
   let ready = 0;
-  const processes: GeneratorProcess[] = [];
-  const all = (message: Parameters<GeneratorProcess["send"]>[0]) => {
+  let done = 0;
+  const processes: GeneratorProcess<ScenarioPlan>[] = [];
+  const all = (message: ToGenerator<ScenarioPlan>) => {
     for (const each of processes) each.send(message);
   };
   const onMessage = (message: FromGenerator) => {
     if (message.type === "ready" && ++ready === shards) all({ type: "go", at: Date.now() + 50 });
     else if (message.type === "failed") failed = message.message;
+    else if (message.type === "done") done++;
     else if (message.type === "note") notes.push(message.text);
     else if (message.type === "tick") {
       ticks.push(message);
@@ -88,13 +92,14 @@ export async function run({ source, wish = {}, shards = 1, python = PYTHON, unti
     }
   };
   for (let index = 0; index < shards; index++) {
-    const one = spawnPython({ python, cwd: folder, env: process.env, onMessage });
+    const one = spawnPython({ python, cwd: folder, env: process.env });
+    one.listen(onMessage);
     processes.push(one);
     one.send({ type: "plan", plan: forShard(plan, index, shards) });
   }
   try {
-    const exits = await Promise.all(processes.map((each) => each.exited));
-    return { sum, ticks, notes, failed, whole: exits.every(({ whole }) => whole) };
+    await Promise.all(processes.map((each) => each.exited));
+    return { sum, ticks, notes, failed, whole: done === shards };
   } finally {
     for (const each of processes) each.kill();
   }

@@ -7,7 +7,8 @@
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { messageOf } from "../base/errors.ts";
-import type { FromGenerator, ToGenerator } from "./messages.ts";
+import type { FromGenerator } from "./messages.ts";
+import type { GeneratorProcess } from "./process.ts";
 
 /** Folder that holds the `headrace` package for Python. */
 const PACKAGE_DIR = join(import.meta.dir, "..", "..", "python");
@@ -77,42 +78,23 @@ export interface PythonOptions {
   readonly python: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /**
-   * Called with each message, in order. A process that ends before it was ready is told as `failed`; one that ends later without
-   * `done` as a note. Nothing is told after `exited` has resolved.
-   */
-  readonly onMessage: (message: FromGenerator) => void;
-}
-
-export interface GeneratorExit {
-  readonly status: number | null;
-  readonly signal: string | null;
-  /** It said all it had to say: `done`, or why it cannot (`failed`). */
-  readonly whole: boolean;
-}
-
-export interface GeneratorProcess {
-  readonly pid: number;
-  /** Messages to a process that has ended are dropped. */
-  send(message: ToGenerator<ScenarioPlan>): void;
-  /** Resolves when the process has ended and all that it said was passed on. Never rejects. */
-  readonly exited: Promise<GeneratorExit>;
-  kill(signal?: NodeJS.Signals): void;
 }
 
 /**
- * Starts a process; it waits for the message `plan`. It ends by itself when the end of its stdin tells it that this process is gone.
- * Throws the system's error when the interpreter cannot be run.
+ * Starts a process; it waits for the message `plan`. One that ends before it was ready is told as `failed`, with its last words; one
+ * that ends later without `done` as a note. It ends by itself when the end of its stdin tells it that this process is gone. What is
+ * sent to one that has ended is dropped; `exited` resolves when all that it said was passed on. Throws the system's error when the
+ * interpreter cannot be run.
  */
-export function spawnPython(options: PythonOptions): GeneratorProcess {
-  const child = Bun.spawn([options.python, join(PACKAGE_DIR, "headrace", "load", "__main__.py")], {
-    cwd: options.cwd,
-    env: { ...options.env, PYTHONUNBUFFERED: "1" },
+export function spawnPython({ python, cwd, env }: PythonOptions): GeneratorProcess<ScenarioPlan> {
+  const child = Bun.spawn([python, join(PACKAGE_DIR, "headrace", "load", "__main__.py")], {
+    cwd,
+    env: { ...env, PYTHONUNBUFFERED: "1" },
     stdio: ["pipe", "pipe", "pipe"],
     // A session of its own: Ctrl-C reaches the command only, which then lets the run finish.
     detached: true,
   });
-  const report = new Report(options.onMessage);
+  const report = new Report();
   const said = Promise.all([
     readLines(child.stdout, (line) => report.message(line)),
     readLines(child.stderr, (line) => report.printed(line)),
@@ -123,7 +105,6 @@ export function spawnPython(options: PythonOptions): GeneratorProcess {
     pid: child.pid,
     send(message) {
       if (child.exitCode !== null || child.signalCode !== null) return;
-      // One that has just ended takes nothing more; `exited` tells.
       const dropped = () => {};
       try {
         Promise.resolve(child.stdin.write(`${JSON.stringify(message)}\n`)).catch(dropped);
@@ -132,15 +113,22 @@ export function spawnPython(options: PythonOptions): GeneratorProcess {
         dropped();
       }
     },
-    exited: ended.then(() => report.exit(child.exitCode, child.signalCode as string | null)),
-    kill: (signal = "SIGKILL") => killGroup(child.pid, signal),
+    listen: (listener) => {
+      report.listener = listener;
+    },
+    exited: ended.then(() => {
+      const how = child.signalCode === null ? `exit code ${child.exitCode}` : String(child.signalCode);
+      report.exit(how);
+      return how;
+    }),
+    kill: () => killGroup(child.pid),
   };
 }
 
 /** Ends the process, with what the scenario has started in its group. */
-function killGroup(pid: number, signal: NodeJS.Signals): void {
+function killGroup(pid: number): void {
   try {
-    process.kill(-pid, signal);
+    process.kill(-pid, "SIGKILL");
   } catch {
     // The group is empty.
   }
@@ -148,46 +136,39 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
 
 /** Passes on what a process says, and speaks for one that cannot any more. */
 class Report {
-  readonly #onMessage: (message: FromGenerator) => void;
+  listener: (message: FromGenerator) => void = () => {};
   readonly #last: string[] = [];
   #lines = 0;
   #stage: "starting" | "ready" | "over" = "starting";
-
-  constructor(onMessage: (message: FromGenerator) => void) {
-    this.#onMessage = onMessage;
-  }
 
   message(line: string): void {
     let message: FromGenerator;
     try {
       message = JSON.parse(line) as FromGenerator;
     } catch (error) {
-      this.#onMessage({ type: "note", text: `no message: ${messageOf(error)}: ${line.slice(0, 200)}` });
+      this.listener({ type: "note", text: `no message: ${messageOf(error)}: ${line.slice(0, 200)}` });
       return;
     }
     if (message.type === "ready") this.#stage = "ready";
     else if (message.type === "failed" || message.type === "done") this.#stage = "over";
-    this.#onMessage(message);
+    this.listener(message);
   }
 
   printed(line: string): void {
     this.#last.push(line);
     if (this.#last.length > LAST_LINES) this.#last.shift();
     this.#lines++;
-    if (this.#lines <= MOST_LINES) this.#onMessage({ type: "note", text: line });
+    if (this.#lines <= MOST_LINES) this.listener({ type: "note", text: line });
     else if (this.#lines === MOST_LINES + 1)
-      this.#onMessage({ type: "note", text: "what the scenario prints further is left out" });
+      this.listener({ type: "note", text: "what the scenario prints further is left out" });
   }
 
-  exit(status: number | null, signal: string | null): GeneratorExit {
-    const whole = this.#stage === "over";
-    const how = signal === null ? `with status ${status}` : `by ${signal}`;
+  exit(how: string): void {
     if (this.#stage === "starting") {
-      const message = [`The Python process ended ${how} before it was ready.`, ...this.#last].join("\n");
-      this.#onMessage({ type: "failed", message });
-    } else if (!whole)
-      this.#onMessage({ type: "note", text: `A Python process ended ${how} before its time.` });
-    return { status, signal, whole };
+      const message = [`The Python process ended before it was ready: ${how}.`, ...this.#last].join("\n");
+      this.listener({ type: "failed", message });
+    } else if (this.#stage === "ready")
+      this.listener({ type: "note", text: `A Python process ended before its time: ${how}.` });
   }
 }
 
