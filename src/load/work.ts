@@ -69,7 +69,7 @@ export async function scenarioWork(settings: ScenarioSettings): Promise<Work<Sce
   const { plan, processes } = settings;
   const plans = Array.from({ length: processes }, (_, index) => forShard(plan, index, processes));
   return {
-    spawn: () => plans.map(() => pythonProcess(settings)),
+    spawn: () => plans.map(() => spawnPython(settings)),
     plans,
     facts: {
       model: plan.model,
@@ -84,19 +84,5 @@ export async function scenarioWork(settings: ScenarioSettings): Promise<Work<Sce
     warmupS: plan.warmupS,
     addresses: plan.host === null ? [] : await addressesOf(new URL(plan.host).hostname),
     sources: [],
-  };
-}
-
-function pythonProcess({ python, cwd, env }: ScenarioSettings): GeneratorProcess<ScenarioPlan> {
-  let listener: Parameters<GeneratorProcess<ScenarioPlan>["listen"]>[0] = () => {};
-  const child = spawnPython({ python, cwd, env, onMessage: (message) => listener(message) });
-  return {
-    pid: child.pid,
-    send: (message) => child.send(message),
-    listen: (next) => {
-      listener = next;
-    },
-    exited: child.exited.then(({ status, signal }) => signal ?? `exit code ${status}`),
-    kill: () => child.kill(),
   };
 }
