@@ -51,6 +51,8 @@ export interface ApplicationIo {
   readonly cancel: AbortSignal;
   /** Where revisions, their code and the traffic are kept; absolute. */
   readonly stateDir: string;
+  /** Every service begins with a new revision that gets all requests. */
+  readonly fresh: boolean;
 }
 
 export interface RunningApplication {
@@ -114,6 +116,7 @@ class Application {
   readonly #log: ApplicationLog;
   readonly #fleet: Fleet;
   readonly #rollouts: Rollouts;
+  readonly #fresh: boolean;
   readonly #done = Promise.withResolvers<number>();
   #config: ApplicationConfig;
   #services: ReadonlyMap<string, Service> = new Map();
@@ -123,6 +126,7 @@ class Application {
   #forced = false;
 
   constructor(config: ApplicationConfig, io: ApplicationIo, release: ReleaseStack) {
+    this.#fresh = io.fresh;
     const shared = config.services[0]!.run;
     this.#config = config;
     this.#release = release;
@@ -158,11 +162,11 @@ class Application {
       await Promise.all([...this.#fleet.all].map((revision) => revision.stop(0)));
     });
     // Requests that come while the apps start wait in their lines; a free port is known once a gateway has it.
-    const states = await this.#statesFor(this.#config);
+    const states = await this.#statesFor(this.#config, this.#fresh);
     const { services, fresh } = this.#assemble(this.#config, states);
     await Promise.all(fresh.map(({ revision }) => revision.prepare()));
     await gateways.route(routing(this.#config, services));
-    const starting = fresh.map(({ revision }) => revision.start());
+    const starting = fresh.map((live) => this.#begin(live));
     const [port] = await Promise.all([gateways.start(), ...starting]);
     this.#url = urlOf(this.#config.services[0]!.run, port);
     this.#ledger.keep(states);
@@ -171,6 +175,21 @@ class Application {
     for (const [name, { state }] of services)
       if (state.before !== null) this.#log.traffic(name, state.traffic);
     return this.#running();
+  }
+
+  /** One that is restored says so when it cannot be. */
+  async #begin({ number, revision }: Live): Promise<void> {
+    try {
+      await revision.start();
+    } catch (error) {
+      const { service } = revision.config;
+      if (!(error instanceof HeadraceError) || !this.#ledger.state(service).revisions.has(number))
+        throw error;
+      const { code, exit, detail } = error;
+      const message = `${revision.name} of ${service} cannot be restored: ${error.message}`;
+      const hint = "headrace up --fresh begins with what the file says.";
+      throw new HeadraceError(code, message, { exit, detail, hint, cause: error });
+    }
   }
 
   #running(): RunningApplication {
@@ -280,7 +299,7 @@ class Application {
   }
 
   /** For services that are as they were, what they were; for the others a new revision that gets all requests. */
-  async #statesFor(config: ApplicationConfig): Promise<ReadonlyMap<string, ServiceState>> {
+  async #statesFor(config: ApplicationConfig, anew = false): Promise<ReadonlyMap<string, ServiceState>> {
     const states = new Map<string, ServiceState>();
     for (const service of config.services) {
       const { name } = service;
@@ -290,7 +309,7 @@ class Application {
       // The code of one that runs is what it was at its deploy, whatever the files say by now.
       if (same && this.#services.has(name)) continue;
       const record = await this.#fleet.record(service, newestOf(state) + 1);
-      const known = same && record.code !== "" && record.code === newest.code;
+      const known = !anew && same && record.code !== "" && record.code === newest.code;
       states.set(name, known ? state : withRevision(state, record));
     }
     return states;

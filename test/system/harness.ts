@@ -230,9 +230,10 @@ export class Headrace {
     file: string,
     ports: { readonly port: number; readonly adminPort: number },
     env: Record<string, string> = {},
+    flags: readonly string[] = [],
   ): Promise<Headrace> {
     const mark = crypto.randomUUID();
-    const child = spawn(join(ROOT, "headrace"), ["up", "-f", file], {
+    const child = spawn(join(ROOT, "headrace"), ["up", "-f", file, ...flags], {
       cwd: ROOT,
       env: cleanEnv({ ...env, [MARK]: mark }),
       stdio: ["ignore", "pipe", "pipe"],

@@ -76,7 +76,7 @@ ${service}
   }
 
   attempt(...args: readonly string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
-    const which = args[0] === "ps" ? [] : ["--name", this.name];
+    const which = args[0] === "ps" || args[0] === "up" ? [] : ["--name", this.name];
     return command([...args, ...which], { env: this.env });
   }
 

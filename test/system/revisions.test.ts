@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StatusReport } from "../../src/model/instance.ts";
 import type { RevisionReport, TrafficReport } from "../../src/model/revision.ts";
-import { ask, RawClient } from "./client.ts";
-import { command, eventually, type Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
+import { ask, RawClient, values } from "./client.ts";
+import { command, eventually, Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
 import { Load } from "./load.ts";
 import { RevisionWorld } from "./revision-world.ts";
 
@@ -125,6 +125,21 @@ describe("several revisions of a service", () => {
     expect(await counted(headrace, 100)).toEqual({ "200 v1 v1": 50, "200 v2 v2": 50 });
   });
 
+  test("keep their sticky clients while they have a share", async () => {
+    const world = await RevisionWorld.make(scratch.path, "    affinity: { cookie: home, sticky: true }");
+    await using headrace = await world.up();
+    await world.deploy("v2");
+    await world.run("traffic", "api", "--to", "rev-2=50", "--to", "rev-1=50");
+    for (let client = 0; client < 6; client++) {
+      const first = await ask(headrace.port, "GET", "/");
+      const [cookie] = values(first, "set-cookie")[0]!.split(";");
+      for (let again = 0; again < 4; again++) {
+        const next = await ask(headrace.port, "GET", "/", [`cookie: ${cookie}`]);
+        expect([next.body.toString(), values(next, "set-cookie")]).toEqual([first.body.toString(), []]);
+      }
+    }
+  });
+
   test("are reached by their tag, whatever their share", async () => {
     const world = await RevisionWorld.make(scratch.path);
     await using headrace = await world.up();
@@ -211,6 +226,29 @@ describe("the state of an application", () => {
     }
     const second = await command(["up", "-f", world.file], { env: { ...world.env } });
     expect(second.status).toBe(2);
+  });
+
+  test("says which revision cannot be restored, and begins anew when it is asked to", async () => {
+    const world = await RevisionWorld.make(scratch.path);
+    const first = await world.up();
+    // What a revision needs besides its code is not kept.
+    world.code("v2");
+    const app = readFileSync(join(world.folder, "app.py"), "utf8");
+    writeFileSync(join(world.folder, "app.py"), `import json\njson.load(open("switch.json"))\n${app}`);
+    writeFileSync(join(world.folder, "switch.json"), "1");
+    await world.run("deploy", "api");
+    await world.run("traffic", "api", "--to", "rev-2=50", "--to", "rev-1=50");
+    await first.stop();
+    writeFileSync(join(world.folder, "switch.json"), "broken");
+    const broken = await world.attempt("up", "-f", world.file);
+    expect(broken.status).toBe(3);
+    expect(broken.stderr).toMatch(
+      /headrace: rev-2 of api cannot be restored: .*JSONDecodeError.*headrace up --fresh/,
+    );
+    world.code("v3");
+    await using headrace = await Headrace.up(world.file, world.ports, world.env, ["--fresh"]);
+    expect(await body(headrace)).toBe("v3 v3");
+    expect(shares(await world.api<TrafficReport>(headrace, "traffic"))).toEqual(["rev-3 100"]);
   });
 
   test("gives changed code a new revision with all requests at the next start", async () => {

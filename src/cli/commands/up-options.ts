@@ -11,6 +11,12 @@ export const upOptions = {
     fallback: false,
     doc: "Applies the file when it changes, and loads a service anew when its Python files do. No request is lost.",
   }),
+  fresh: toggle({
+    flag: "fresh",
+    group: "File",
+    fallback: false,
+    doc: "Begins with a new revision of every service, which gets all requests, whatever the traffic was before.",
+  }),
   stateDir: text({
     flag: "state-dir",
     group: "File",

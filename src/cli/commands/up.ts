@@ -61,7 +61,7 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
   const { log, flushNow } = telling.logs;
   const deaf = tellFaults({ log, flushNow, exit: process.exit });
   try {
-    const around = { io, ...telling, facts, env: io.env, stateDir };
+    const around = { io, ...telling, facts, env: io.env, stateDir, fresh: parsed.values.fresh };
     return await new Up(application, around).serve(parsed.values.watch);
   } finally {
     deaf();
@@ -75,6 +75,7 @@ interface Surroundings extends Telling {
   readonly env: Environment;
   /** Absolute. */
   readonly stateDir: string;
+  readonly fresh: boolean;
 }
 
 class Up {
@@ -99,6 +100,7 @@ class Up {
       const { startApplication } = await import("../../platform/application.ts");
       const starting = startApplication(this.#application, {
         stateDir: this.#around.stateDir,
+        fresh: this.#around.fresh,
         log: (record) => logs.log(this.#running === null ? withoutTraceback(record) : record),
         output: logs.output,
         gatewayCommand: [process.execPath, ...process.execArgv, Bun.main, "__gateway"],

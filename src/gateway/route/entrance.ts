@@ -98,7 +98,7 @@ function known(
 ): readonly Share<Core>[] {
   return split.flatMap(({ key, weight }) => {
     const to = cores.get(key);
-    return to === undefined || weight <= 0 ? [] : [{ to, weight }];
+    return to === undefined || weight <= 0 ? [] : [{ to, weight, name: to.settings.revision }];
   });
 }
 

@@ -1,10 +1,16 @@
 import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { requestHead } from "../../../test/helpers/gateway.ts";
 import { joinPairs } from "../../protocol/fields.ts";
 import { type RequestHead, Seen } from "../client.ts";
+import type { Core } from "../core.ts";
+import { Entrance } from "./entrance.ts";
 import { locationOf, rewrittenTarget } from "./rewrite.ts";
 import { type Route, Router, wantedBy } from "./router.ts";
 import { Split } from "./split.ts";
+import { createTurnsFile, TurnsFile } from "./turns.ts";
 
 function head(target: string, host = "", more: Record<string, string> = {}, method = "GET"): RequestHead {
   const pairs: [string, string][] = [
@@ -130,13 +136,10 @@ test("a redirect keeps what follows where it ends with /*, and never leads to an
 });
 
 describe("a split", () => {
+  const share = (to: string, weight: number) => ({ to, name: to, weight });
+
   test("is exact by weight, and evenly mixed", () => {
-    const split = new Split([
-      { to: "a", weight: 90 },
-      { to: "b", weight: 9 },
-      { to: "c", weight: 1 },
-      { to: "never", weight: 0 },
-    ]);
+    const split = new Split([share("a", 90), share("b", 9), share("c", 1), share("never", 0)]);
     const counts: Record<string, number> = {};
     let gap = 0;
     let since = 0;
@@ -150,21 +153,97 @@ describe("a split", () => {
     expect(gap).toBeLessThan(2 * (100 / 9));
   });
 
-  test("by key is steady, near the weights, and moves no more keys than it must", () => {
-    const at = (b: number) =>
-      new Split([
-        { to: "a", weight: 100 - b },
-        { to: "b", weight: b },
-      ]);
+  test("is exact over all gateways that share the turns", () => {
+    const folder = mkdtempSync(join(tmpdir(), "headrace-turns-"));
+    const path = join(folder, "turns");
+    createTurnsFile(path);
+    const counts: Record<string, number> = {};
+    const gateways = [1, 2, 3].map(() => {
+      return new Split([share("a", 57), share("b", 33), share("c", 10)], new TurnsFile(path).of(7));
+    });
+    const others = new Split([share("x", 50), share("y", 50)], new TurnsFile(path).of(8));
+    for (let i = 0; i < 1_000; i++) {
+      // Unevenly, as connections fall to processes.
+      const to = gateways[i % 7 === 0 ? 1 : i % 11 === 0 ? 2 : 0]!.next();
+      counts[to] = (counts[to] ?? 0) + 1;
+      others.next();
+    }
+    expect(counts).toEqual({ a: 570, b: 330, c: 100 });
+    rmSync(folder, { recursive: true });
+  });
+
+  test("by key is steady and near the weights, and only keys move that must", () => {
     const keys = Array.from({ length: 20_000 }, (_, i) => `user-${i}`);
-    const [ten, twenty] = [at(10), at(20)];
-    const inTen = keys.filter((key) => ten.of(key) === "b");
-    expect(inTen.length / keys.length).toBeGreaterThan(0.09);
-    expect(inTen.length / keys.length).toBeLessThan(0.11);
-    expect(inTen.every((key) => ten.of(key) === "b" && twenty.of(key) === "b")).toBe(true);
+    const at = (...weights: readonly number[]) =>
+      new Split(weights.map((weight, i) => share(`rev-${i}`, weight)));
+    const moved = (before: Split<string>, after: Split<string>) =>
+      keys.filter((key) => before.of(key) !== after.of(key));
+    const part = (split: Split<string>, name: string) =>
+      keys.filter((key) => split.of(key) === name).length / keys.length;
+    const near = (value: number, wanted: number) => {
+      expect(value).toBeGreaterThan(wanted - 0.012);
+      expect(value).toBeLessThan(wanted + 0.012);
+    };
+    const before = at(60, 30, 10);
+    expect(keys.map((key) => before.of(key))).toEqual(keys.map((key) => at(60, 30, 10).of(key)));
+    for (const [i, share] of [0.6, 0.3, 0.1].entries()) near(part(before, `rev-${i}`), share);
+    // One rises, the others keep theirs in proportion: whoever moves goes there.
+    const after = at(42, 21, 37);
+    const gone = moved(before, after);
+    expect(gone.every((key) => after.of(key) === "rev-2")).toBe(true);
+    near(gone.length / keys.length, 0.27);
+    // One goes: its keys are shared out, the others stay.
+    const without = at(60, 0, 10);
+    expect(moved(before, without).every((key) => before.of(key) === "rev-1")).toBe(true);
+    // The order in which they are named says nothing.
+    const other = new Split([share("rev-2", 10), share("rev-0", 60), share("rev-1", 30)]);
+    expect(moved(before, other)).toEqual([]);
   });
 
   test("without any weight is refused", () => {
-    expect(() => new Split([{ to: "a", weight: 0 }])).toThrow(RangeError);
+    expect(() => new Split([share("a", 0)])).toThrow(RangeError);
+  });
+});
+
+describe("an entrance", () => {
+  const core = (revision: string) => ({ settings: { revision } }) as unknown as Core;
+  const cores = new Map(["a-1", "a-2", "b-1"].map((key) => [key, core(key)]));
+  const everything = { ...route("/"), strip: false, rewrite: "" };
+  const service = (name: string, path: string, tags: Readonly<Record<string, string>>) => ({
+    service: name,
+    routes: [{ ...everything, path, host: "shop.test" }],
+    split: [{ key: `${name}-1`, weight: 100 }],
+    splitBy: null,
+    tags: Object.entries(tags).map(([tag, key]) => ({ tag, key })),
+  });
+  const entrance = new Entrance();
+  entrance.set(
+    {
+      redirects: [{ host: "shop.test", path: "/old", to: "/new", status: 308 }],
+      services: [service("a", "/a", { blue: "a-2" }), service("b", "/b", {}), service("gone", "/c", {})],
+    },
+    cores,
+  );
+  const to = (host: string, target: string) => {
+    const found = entrance.find(head(target, host));
+    return found?.kind === "service" ? found.split.next().settings.revision : found?.kind;
+  };
+
+  test("leads to a tag's revision by the host that the tag stands before", () => {
+    expect(to("shop.test", "/a/x")).toBe("a-1");
+    expect(to("blue---shop.test", "/a/x")).toBe("a-2");
+    expect(to("BLUE---shop.test:8080", "/a")).toBe("a-2");
+    expect(to("", "http://blue---shop.test/a")).toBe("a-2");
+    // The rest of the route holds, and a service without the tag is not meant.
+    expect(to("blue---else.test", "/a")).toBeUndefined();
+    expect(to("blue---shop.test", "/b")).toBeUndefined();
+    expect(to("blue---shop.test", "/old")).toBe("redirect");
+    // No tag of any service: a host like any other.
+    expect(to("green---shop.test", "/a")).toBeUndefined();
+    expect(to("---shop.test", "/a")).toBeUndefined();
+  });
+
+  test("leaves out what no gateway knows", () => {
+    expect(to("shop.test", "/c")).toBeUndefined();
   });
 });

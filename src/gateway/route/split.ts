@@ -1,13 +1,18 @@
 /**
  * Which revision of a service a request goes to. By weight, each revision gets its exact share of every run of as many requests as the
- * weights add up to, evenly mixed: nginx's smooth weighted round-robin, worked out once. By key, the same key always gets the same
- * revision while the weights stay, and when they change only as many keys move as must.
+ * weights add up to, evenly mixed: nginx's smooth weighted round-robin, worked out once.
+ *
+ * By key, the same key always gets the same revision while the weights stay: weighted rendezvous hashing (Schindelhauer and Schomaker,
+ * Weighted Distributed Hash Tables, 2005). Each revision draws a number for the key, -weight / ln u with u from 0 to 1, and the highest
+ * one has it. When the weight of one rises, keys move to that one only, and no more than must.
  */
 
 import { OwnTurns, type Turns } from "./turns.ts";
 
 export interface Share<T> {
   readonly to: T;
+  /** What keys know it by, whatever its weight. */
+  readonly name: string;
   /** A whole number, 0 for none. */
   readonly weight: number;
 }
@@ -16,6 +21,8 @@ export class Split<T> {
   readonly #to: readonly T[];
   readonly #weights: readonly number[];
   readonly #total: number;
+  /** Of the names. */
+  readonly #hashes: readonly number[];
   /** One round: who gets each of as many requests as the weights add up to. */
   readonly #round: readonly T[];
   readonly #turns: Turns;
@@ -29,6 +36,7 @@ export class Split<T> {
     if (some.length === 0) throw new RangeError("a split needs a weight above 0");
     this.#to = some.map(({ to }) => to);
     this.#weights = some.map(({ weight }) => weight);
+    this.#hashes = some.map(({ name }) => hash(name));
     this.#total = this.#weights.reduce((sum, weight) => sum + weight, 0);
     this.#round = some.length === 1 ? [] : round(some, this.#total);
     this.#turns = turns;
@@ -48,12 +56,14 @@ export class Split<T> {
   /** The one that a key belongs to. */
   of(key: string): T {
     if (this.#to.length === 1) return this.#to[0]!;
-    let point = (hash(key) / 2 ** 32) * this.#total;
-    for (let i = 0; i < this.#weights.length; i++) {
-      point -= this.#weights[i]!;
-      if (point < 0) return this.#to[i]!;
+    const own = hash(key);
+    let [best, most] = [0, -1];
+    for (let i = 0; i < this.#hashes.length; i++) {
+      const drawn = (scattered(own ^ this.#hashes[i]!) + 0.5) / 2 ** 32;
+      const score = -this.#weights[i]! / Math.log(drawn);
+      if (score > most) [best, most] = [i, score];
     }
-    return this.#to.at(-1)!;
+    return this.#to[best]!;
   }
 }
 
@@ -74,7 +84,12 @@ function round<T>(shares: readonly Share<T>[], total: number): readonly T[] {
 export function hash(key: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < key.length; i++) h = Math.imul(h ^ key.charCodeAt(i), 0x01000193);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  return scattered(h);
+}
+
+/** MurmurHash3's finaliser: each bit of the one changes half of the other's. */
+function scattered(bits: number): number {
+  let h = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
 }
