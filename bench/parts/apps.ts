@@ -27,11 +27,15 @@ export const FUNCTION: App = {
 /** /N answers after N seconds. */
 export const SLEEPER: App = { name: "sleeper", target: "sleeper:app", kind: "asgi", path: "/", length: 5 };
 
+/** Requests that an instance works on at a time, by default; peers without such a limit have none. */
+const DEFAULT = 80;
 /** No limit that the clients of any part reach. */
-export const OPEN = 5_000;
+const OPEN = 5_000;
 /** Threads of everything that runs an app in threads. */
-export const THREADS = 8;
+const THREADS = 8;
 
-export const ONE = { processes: 1, slots: OPEN };
-export const TWO = { processes: 2, slots: OPEN };
+export const ONE = { processes: 1, slots: DEFAULT };
+export const TWO = { processes: 2, slots: DEFAULT };
+export const EIGHT = { processes: 8, slots: DEFAULT };
+export const WIDE = { processes: 1, slots: OPEN };
 export const THREADED = { processes: 1, slots: THREADS };

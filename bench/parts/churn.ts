@@ -37,7 +37,7 @@ export const churn: Part = {
     ready: { unit: "", better: "more", about: "instances that became ready meanwhile" },
     reloads: { unit: "", better: "more", about: "reloads meanwhile" },
   },
-  estimate: ({ rounds, seconds, quick }) => (quick ? 12 : rounds * (6 * seconds + 3)),
+  estimate: ({ rounds, seconds, quick }) => (quick ? 12 : rounds * (6 * seconds + 2)),
   async run(bench) {
     for (const round of bench.rounds) {
       const server = await Server.start(APP, FLAGS);

@@ -51,7 +51,7 @@ export const coldStart: Part = {
     uvicorns: { unit: "x", better: "less", about: "total, as a multiple of uvicorn's in the same round" },
     ...Object.fromEntries(PHASES.map((phase) => [phase, ms(`phase ${phase}, median`)])),
   },
-  estimate: ({ rounds, quick }) => (quick ? 20 : (rounds + 1) * 13 + 15),
+  estimate: ({ rounds, quick }) => (quick ? 20 : (rounds + 1) * 10 + 10),
   async run(bench) {
     const few = bench.settings.quick;
     const forked = await start(few ? 2 : SERVICES, []);

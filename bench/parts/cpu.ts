@@ -25,7 +25,7 @@ export const cpu: Part = {
     "CPU seconds for 100,000 requests at a moderate rate that is the same for all (raw ASGI 2,000/s, FastAPI and Flask 400/s, open loop), summed over all processes of each stack. The part throughput has the same figure at full speed.",
   wrk: false,
   metrics: { cpu: METRICS.cpu, python: METRICS.python, p50: METRICS.p50, p99: METRICS.p99 },
-  estimate: ({ rounds, seconds, quick }) => (quick ? 20 : rounds * 11 * (seconds + WARM_S + 0.4) + 20),
+  estimate: ({ rounds, seconds, quick }) => (quick ? 20 : rounds * 11 * (seconds + WARM_S + 0.3) + 10),
   async run(bench) {
     for (const { app, rate } of bench.settings.quick ? CASES.slice(0, 1) : CASES) {
       const stacks = stacksOf(app).filter(({ name }) => TAKES.test(name) && (app === RAW || !TWO.test(name)));

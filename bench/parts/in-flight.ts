@@ -12,7 +12,7 @@ const IDEAL_MS = 5_000;
 const ALLOWED = 1.2;
 const MIB = 2 ** 20;
 /** Connections made a second, and the time over which the requests are sent. */
-const RATE = 10_000;
+const RATE = 12_500;
 const RAMP_MS = 4_000;
 
 const METRICS = {
@@ -59,7 +59,7 @@ function part({ name, about, stacks, extra = false }: Shape): Part {
     wrk: false,
     extra,
     metrics: METRICS,
-    estimate: ({ rounds, quick }) => (quick ? 30 : rounds * 2 * (extra ? 40 : 22)),
+    estimate: ({ rounds, quick }) => (quick ? 30 : rounds * 2 * (extra ? 40 : 18)),
     async run(bench) {
       const count = bench.settings.quick ? 2_000 : 50_000;
       const title = `${count.toLocaleString("en-US")} in flight`;

@@ -4,12 +4,10 @@ import type { Part } from "../frame/part.ts";
 import type { Group } from "../frame/processes.ts";
 import { faults, wrk } from "../load/wrk.ts";
 import { headrace } from "../stacks/headrace.ts";
-import { nginx } from "../stacks/nginx.ts";
 import { granian, gthread, uvicorn } from "../stacks/python.ts";
 import type { App, Stack } from "../stacks/stack.ts";
-import { FASTAPI, FLASK, ONE, OPEN, THREADED, TWO } from "./apps.ts";
+import { EIGHT, FASTAPI, FLASK, ONE, THREADED } from "./apps.ts";
 
-const EIGHT = { processes: 8, slots: OPEN };
 const EVERY_MS = 100;
 const REST_MS = 700;
 const CONNECTIONS = 64;
@@ -25,13 +23,7 @@ const CASES = (): readonly Case[] => [
   {
     name: "FastAPI",
     app: FASTAPI,
-    stacks: [
-      headrace(FASTAPI, ONE),
-      uvicorn(FASTAPI, ONE),
-      granian(FASTAPI, ONE),
-      headrace(FASTAPI, TWO),
-      nginx(FASTAPI, TWO),
-    ],
+    stacks: [headrace(FASTAPI, ONE), uvicorn(FASTAPI, ONE), granian(FASTAPI, ONE)],
   },
   {
     name: "FastAPI, 8 processes",
@@ -53,7 +45,7 @@ export const memory: Part = {
     rest: { unit: "MiB", better: "less", about: "PSS of all processes, at rest" },
     load: { unit: "MiB", better: "less", about: "the most of it under load" },
   },
-  estimate: ({ rounds, seconds, quick }) => (quick ? 15 : rounds * 10 * (seconds + 2.4)),
+  estimate: ({ rounds, seconds, quick }) => (quick ? 15 : rounds * 8 * (seconds + 2) + 15),
   async run(bench) {
     for (const { name, app, stacks } of bench.settings.quick ? CASES().slice(0, 1) : CASES())
       await bench.fresh(app, stacks, {

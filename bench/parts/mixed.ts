@@ -4,7 +4,7 @@ import type { Part } from "../frame/part.ts";
 import { faults, wrk } from "../load/wrk.ts";
 import { headrace } from "../stacks/headrace.ts";
 import { nginx } from "../stacks/nginx.ts";
-import { granian, gthread, uvicorn } from "../stacks/python.ts";
+import { granian, gthread } from "../stacks/python.ts";
 import type { App, Stack } from "../stacks/stack.ts";
 import { FLASK, THREADED, TWO } from "./apps.ts";
 import { warm } from "./loaded.ts";
@@ -28,7 +28,7 @@ const CASES: readonly Case[] = [
     name: "ASGI, slow ones compute for 20 ms",
     app: MIXED,
     slow: { path: "/heavy", length: 4, connections: 1 },
-    stacks: [headrace(MIXED, TWO), nginx(MIXED, TWO), uvicorn(MIXED, TWO), granian(MIXED, TWO), CAREFUL],
+    stacks: [headrace(MIXED, TWO), nginx(MIXED, TWO), granian(MIXED, TWO), CAREFUL],
   },
   {
     name: "Flask, slow ones wait for 100 ms",
@@ -48,7 +48,7 @@ export const mixed: Part = {
     rate: { unit: "/s", better: "more", about: "fast requests a second, beside the slow ones" },
     slow: { unit: "/s", better: "more", about: "slow requests a second" },
   },
-  estimate: ({ rounds, seconds, quick }) => (quick ? 25 : rounds * 8 * (2 * seconds + 0.4) + 25),
+  estimate: ({ rounds, seconds, quick }) => (quick ? 25 : rounds * 7 * (2 * seconds + 0.3) + 15),
   async run(bench) {
     for (const each of bench.settings.quick ? CASES.slice(1) : CASES) {
       await bench.keep(each.name, each.app, each.stacks, async (running) => {

@@ -53,7 +53,7 @@ export const overload: Part = {
     p99at5: { unit: "ms", better: "less", about: "p99 of what was accepted, at five times the capacity" },
     late: { unit: "", better: "less", about: "answers that came after the deadline" },
   },
-  estimate: ({ rounds, quick }) => (quick ? 50 : rounds * 4 * 11),
+  estimate: ({ rounds, quick }) => (quick ? 50 : rounds * 4 * 10.5),
   async run(bench) {
     const load = {
       case: CASE,

@@ -22,7 +22,7 @@ export const platforms: Part = {
   about: `POST /predict with a number in JSON, which comes back: FastAPI, the same app as a deployment of Ray Serve, and a LitServe API; one process with the model each, ${CONNECTIONS} connections.`,
   wrk: true,
   metrics: METRICS,
-  estimate: ({ rounds, seconds, quick }) => (quick ? 45 : rounds * 4 * (seconds + 0.4) + 50),
+  estimate: ({ rounds, seconds, quick }) => (quick ? 45 : rounds * 4 * (seconds + 0.2) + 35),
   async run(bench) {
     const app = { ...PREDICT, ready: "/health" };
     const stacks = [headrace(app, ONE), uvicorn(app, ONE), rayServe(), litServe()];

@@ -19,7 +19,7 @@ export const scaleOut: Part = {
     idle: { unit: "MiB", better: "less", about: "PSS of an instance that has served nothing yet, median" },
     used: { unit: "MiB", better: "less", about: "PSS of an instance after its first request, median" },
   },
-  estimate: ({ rounds, quick }) => (quick ? 12 : rounds * 12),
+  estimate: ({ rounds, quick }) => (quick ? 12 : rounds * 8),
   async run(bench) {
     const count = bench.settings.quick ? 8 : 100;
     const name = `1 to ${count} instances`;

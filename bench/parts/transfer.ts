@@ -4,7 +4,7 @@ import type { Part } from "../frame/part.ts";
 import { transfer as move } from "../load/transfer.ts";
 import { headrace } from "../stacks/headrace.ts";
 import { nginx } from "../stacks/nginx.ts";
-import { granian, gunicornUvicorn, hypercorn, uvicorn } from "../stacks/python.ts";
+import { granian, hypercorn, uvicorn } from "../stacks/python.ts";
 import type { App } from "../stacks/stack.ts";
 import { ONE, TWO } from "./apps.ts";
 
@@ -23,9 +23,9 @@ export const transfer: Part = {
     cpu: { unit: "s", better: "less", about: "CPU seconds for the 100 MB, all processes of the stack" },
     memory: { unit: "MiB", better: "less", about: "PSS of all processes afterwards" },
   },
-  estimate: ({ rounds, quick }) => (quick ? 15 : rounds * 14 * 0.8 + 15),
+  estimate: ({ rounds, quick }) => (quick ? 15 : rounds * 12 * 0.8 + 5),
   async run(bench) {
-    const one = [headrace, uvicorn, gunicornUvicorn, granian, hypercorn].map((make) => make(WIRE, ONE));
+    const one = [headrace, uvicorn, granian, hypercorn].map((make) => make(WIRE, ONE));
     const stacks = bench.settings.quick ? one.slice(0, 2) : [...one, headrace(WIRE, TWO), nginx(WIRE, TWO)];
     await bench.keep("bodies", WIRE, stacks, (running) =>
       bench.turns(running, [

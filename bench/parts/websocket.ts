@@ -20,7 +20,7 @@ export const websocket: Part = {
     p99: METRICS.p99,
     cpu: { unit: "s", better: "less", about: "CPU seconds for 100,000 messages, all processes of the stack" },
   },
-  estimate: ({ rounds, seconds, quick }) => (quick ? 15 : rounds * 4 * (2 * seconds + 0.5) + 15),
+  estimate: ({ rounds, seconds, quick }) => (quick ? 15 : rounds * 4 * (seconds + 0.4) + 5),
   async run(bench) {
     const stacks = [headrace, uvicorn, granian, hypercorn].map((make) => make(ECHO, ONE));
     await bench.keep("echo", ECHO, stacks, (running) =>
@@ -32,7 +32,7 @@ export const websocket: Part = {
 };
 
 async function measured({ settings }: Bench, { port }: Running): Promise<Outcome> {
-  const plan = { port, sockets: SOCKETS, seconds: 2 * settings.seconds };
+  const plan = { port, sockets: SOCKETS, seconds: settings.seconds };
   const seen = await sockets(plan, settings.pin?.load ?? null);
   return {
     values: { rate: seen.messages / seen.seconds, p50: seen.p50Ms, p99: seen.p99Ms },

@@ -53,7 +53,7 @@ http {
   access_log off; ${forever} client_max_body_size 0;
   client_body_temp_path ${scratch}/body; proxy_temp_path ${scratch}/proxy; fastcgi_temp_path ${scratch}/fastcgi;
   uwsgi_temp_path ${scratch}/uwsgi; scgi_temp_path ${scratch}/scgi;
-  upstream app { ${sockets.map((path) => `server unix:${path};`).join(" ")} keepalive 1024; ${forever} }
+  upstream app { ${sockets.map((path) => `server unix:${path} max_fails=0;`).join(" ")} keepalive 1024; ${forever} }
   server { listen 127.0.0.1:${port} backlog=4096;
     location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header connection ""; proxy_set_header host $host;
       proxy_request_buffering off; proxy_buffering on; proxy_max_temp_file_size 0; } } }

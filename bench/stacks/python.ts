@@ -56,7 +56,16 @@ export function uvicorn(app: App, size: Size, more: readonly string[] = []): Sta
 
 const gunicornArgs = (app: App, { processes }: Size, port: number) => [
   ...["-b", `127.0.0.1:${port}`, "-w", String(processes), "--backlog", BACKLOG, "--keep-alive", "75"],
-  ...["--worker-connections", "10000", "--log-level", "warning", "--no-control-socket", app.target],
+  ...[
+    "--graceful-timeout",
+    "1",
+    "--worker-connections",
+    "10000",
+    "--log-level",
+    "warning",
+    "--no-control-socket",
+    app.target,
+  ],
 ];
 
 /** The worker of uvicorn-worker takes uvloop and httptools where they are installed. */
