@@ -5,6 +5,7 @@ import { churn } from "./churn.ts";
 import { coldStart } from "./cold-start.ts";
 import { connections } from "./connections.ts";
 import { cpu } from "./cpu.ts";
+import { generators } from "./generators.ts";
 import { inFlight, inFlightMany } from "./in-flight.ts";
 import { memory } from "./memory.ts";
 import { mixed } from "./mixed.ts";
@@ -27,6 +28,7 @@ export const parts: readonly Part[] = [
   coldStart,
   scaleOut,
   overload,
+  generators,
   inFlight,
   platforms,
   churn,

@@ -69,7 +69,7 @@ class Generator {
     await done;
     clearTimeout(this.#timer);
     this.#tick();
-    send({ type: "done" });
+    process.send?.({ type: "done" } satisfies FromGenerator, () => process.exit(0));
   }
 
   /** The ticks are on the seconds since the start; a warm-up is of whole seconds. */

@@ -12,6 +12,8 @@ import { Collector } from "./collect.ts";
 import type { FromGenerator } from "./messages.ts";
 import type { GeneratorProcess } from "./process.ts";
 
+/** How long a process that is done may take to exit. */
+const EXIT_MS = 2_000;
 /** Notes that the result keeps; all are told as they come. */
 const MOST_NOTES = 20;
 /** Time for every process to hear of the start before it comes. */
@@ -71,6 +73,8 @@ async function over<Plan>(
 ): Promise<void> {
   try {
     await Promise.all(listeners.map(({ done }) => done));
+    // They end by themselves; waited for, what they used counts as ours.
+    await Promise.race([Promise.all(processes.map(({ exited }) => exited)), Bun.sleep(EXIT_MS)]);
   } finally {
     for (const process of processes) process.kill();
   }

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Histogram } from "../../src/load/histogram.ts";
 import type { LoadResult } from "../../src/load/result.ts";
+import { selfSigned } from "./certificate.ts";
 import { APPS, command, Headrace, PATIENCE_MS, ROOT, scratchFolder, soon } from "./harness.ts";
 import { Target } from "./target.ts";
 
@@ -255,6 +256,84 @@ describe("sends what it is told", () => {
     using target = new Target();
     const { result } = await load(`${target.url}/ok`, "-c", "2", "-n", "20", "--no-keepalive");
     expect(result.totals).toMatchObject({ done: 20, failed: 0, opened: 20 });
+  });
+});
+
+describe("over TLS and WebSockets", () => {
+  const pair = selfSigned();
+  const ca = join(folder.path, "ca.pem");
+  writeFileSync(ca, pair.cert);
+
+  test("TLS: a certificate that is trusted, one that is not, and one that nobody looks at", async () => {
+    await using server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      tls: pair,
+      fetch: () => new Response("secret"),
+    });
+    const url = `https://localhost:${server.port}/`;
+    const trusted = await load(url, "-c", "2", "-n", "20", "--cacert", ca, "--expect-body", "secret");
+    expect(trusted.result.totals).toMatchObject({ done: 20, failed: 0, opened: 2 });
+    const unknown = await load(url, "--rate", "5", "--duration", "1s");
+    expect(unknown.result.failures).toEqual({ tls: 5 });
+    expect((await load(url, "-c", "1", "-n", "3", "--insecure")).result.totals.failed).toBe(0);
+  });
+
+  test("TLS asked of a service that speaks plain HTTP", async () => {
+    await using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("plain") });
+    const { result } = await load(`https://127.0.0.1:${server.port}/`, "--rate", "5", "--duration", "1s");
+    expect(result.failures).toEqual({ tls: 5 });
+  });
+
+  test("WebSocket: messages and their answers, at a rate and held", async () => {
+    let most = 0;
+    let open = 0;
+    const said: string[] = [];
+    await using server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request, own) => (own.upgrade(request) ? undefined : new Response("no", { status: 400 })),
+      websocket: {
+        open() {
+          open++;
+          most = Math.max(most, open);
+        },
+        close() {
+          open--;
+        },
+        message: (socket, message) => {
+          said.push(String(message));
+          socket.send(`echo ${message}`);
+        },
+      },
+    });
+    const url = `ws://127.0.0.1:${server.port}/chat`;
+    const { result } = await load(
+      url,
+      "--rate",
+      "100",
+      "--duration",
+      "1s",
+      "--data",
+      "hello",
+      "--expect-body",
+      "echo hello",
+    );
+    expect(result.totals).toMatchObject({ done: 100, failed: 0 });
+    expect(new Set(said)).toEqual(new Set(["hello"]));
+    const held = await load(url, "--connections", "200", "--hold", "1s");
+    expect(held.result.totals).toMatchObject({ opened: 200, done: 400, failed: 0 });
+    expect(most).toBeGreaterThanOrEqual(200);
+    const refused = await load(
+      `ws://127.0.0.1:${server.port}/`,
+      "-c",
+      "1",
+      "-n",
+      "2",
+      "--expect-body",
+      "something else",
+    );
+    expect(refused.result.failures).toEqual({ body: 2 });
   });
 });
 
