@@ -21,6 +21,7 @@ import { checkOptions } from "../src/cli/commands/check-options.ts";
 import { deployOptions } from "../src/cli/commands/deploy.ts";
 import { doctorOptions } from "../src/cli/commands/doctor-options.ts";
 import { eventsOptions } from "../src/cli/commands/events.ts";
+import { initOptions } from "../src/cli/commands/init.ts";
 import { loadGroups, loadOptions } from "../src/cli/commands/load-options.ts";
 import { logsOptions } from "../src/cli/commands/logs.ts";
 import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
@@ -51,6 +52,7 @@ const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
   "docs/config.md": { keys: keyTables },
   "docs/cli.md": {
     options: optionTables,
+    init: () => flagTable(initOptions),
     check: () => flagTable(checkOptions),
     up: () => flagTable(upOptions),
     events: () => flagTable(eventsOptions, targetOptions),

@@ -11,6 +11,7 @@ export function overview(): string {
 
 Usage
   headrace run APP [flags]   Serve an app: main.py, main.py:app or shop.wsgi:application
+  headrace init              Look at a project and write a headrace.yaml for it
   headrace up                Serve all services of headrace.yaml
   headrace deploy SERVICE    Make a new revision of a service, without losing a request
   headrace traffic SERVICE   Show how requests are shared among its revisions, or change it

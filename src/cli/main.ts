@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   deploy: async () => (await import("./commands/deploy.ts")).deploy,
   traffic: async () => (await import("./commands/traffic.ts")).traffic,
   rollback: async () => (await import("./commands/rollback.ts")).rollback,
+  init: async () => (await import("./commands/init.ts")).init,
   check: async () => (await import("./commands/check.ts")).check,
   ps: async () => (await import("./commands/ps.ts")).ps,
   logs: async () => (await import("./commands/logs.ts")).logs,

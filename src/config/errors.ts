@@ -58,6 +58,17 @@ export const configErrors = {
     whose: "user",
     text: "The certificate or its key is broken, or they do not belong together.",
   },
+  file_exists: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "headrace init found a headrace.yaml and was not told to write over it.",
+  },
+  init_nothing_found: { exit: Exit.USAGE, whose: "user", text: "headrace init found no app in the folder." },
+  init_failed: {
+    exit: Exit.SYSTEM,
+    whose: "system",
+    text: "headrace init found services, but could not write a file of them that headrace check takes.",
+  },
 } as const satisfies ErrorTable;
 
 export type ConfigErrorCode = keyof typeof configErrors;

@@ -46,4 +46,9 @@ export const platformErrors = {
     text: "A new instance did not start, so those that were not replaced yet stay.",
     hint: "headrace logs shows why.",
   },
+  scan_failed: {
+    whose: "system",
+    exit: Exit.SYSTEM,
+    text: "headrace init could not read the project's Python files; what Python said stands above.",
+  },
 } as const satisfies ErrorTable;

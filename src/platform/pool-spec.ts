@@ -13,7 +13,7 @@ const SHUTDOWN_MS = 10_000;
 const FULL = 0.9;
 
 /** Where the headrace Python package is, seen from this file. */
-const PACKAGE_DIR = join(import.meta.dir, "../../python");
+export const PACKAGE_DIR = join(import.meta.dir, "../../python");
 
 /** What the run's config does not say. */
 export interface Place {
