@@ -19,7 +19,7 @@ export const loadErrors = {
     text: "The machine does not allow a load of this size: too few files or local ports.",
   },
   load_failed: {
-    exit: Exit.SYSTEM,
+    exit: Exit.USAGE,
     whose: "user",
     text: "A generator process could not do what it was told.",
   },

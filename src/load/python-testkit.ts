@@ -57,8 +57,8 @@ export interface Found {
 }
 
 export interface Run {
-  /** The text of the file, or the path of one that is there. */
-  readonly source: string | { readonly file: string };
+  /** The text of the file. */
+  readonly source: string;
   readonly wish?: Wish;
   readonly shards?: number;
   readonly python?: string;
@@ -68,8 +68,7 @@ export interface Run {
 
 /** Runs a scenario in one or more processes, to its end. */
 export async function run({ source, wish = {}, shards = 1, python = PYTHON, until }: Run): Promise<Found> {
-  const file = typeof source === "string" ? write(source) : source.file;
-  const plan = planOf(file, until === undefined ? wish : { durationS: null, ...wish });
+  const plan = planOf(write(source), until === undefined ? wish : { durationS: null, ...wish });
   const sum = new Sum();
   const ticks: Tick[] = [];
   const notes: string[] = [];

@@ -141,6 +141,8 @@ class Unlucky(User):
             answer = await self.client.get("/", name="asserted")
             assert answer.json()["a"] == 1
         elif turn == 5:
+            if self.turn > 11:
+                await self.client.get("no-slash")
             raise LookupError("no request at all")
         else:
             answer = await self.client.get("/", name="asserted")
@@ -165,6 +167,8 @@ class Unlucky(User):
     expect(text).toContain("LookupError: no request at all");
     expect(text).toMatch(/File ".*scenario_\d+\.py", line \d+, in go/);
     expect(text.match(/LookupError: /g)?.length).toBe(1);
+    expect(text).toEndWith("ValueError: 'no-slash' is neither a path, which begins with a slash, nor a URL");
+    expect(text).not.toContain("client.py");
   });
 
   test("an answer that does not come in time counts with the time it had", async () => {

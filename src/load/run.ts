@@ -9,6 +9,7 @@
 
 import { HeadraceError } from "../base/errors.ts";
 import { Collector } from "./collect.ts";
+import { loadErrors } from "./errors.ts";
 import type { FromGenerator } from "./messages.ts";
 import type { GeneratorProcess } from "./process.ts";
 
@@ -80,6 +81,15 @@ async function over<Plan>(
   }
 }
 
+/** What it said: a sentence, and below it what it stands on, such as a traceback. */
+function failed(message: string): HeadraceError {
+  const [sentence = "", ...detail] = message.split("\n");
+  return new HeadraceError("load_failed", sentence, {
+    exit: loadErrors.load_failed.exit,
+    detail: detail.join("\n"),
+  });
+}
+
 function listen<Plan>(
   process: GeneratorProcess<Plan>,
   index: number,
@@ -93,7 +103,7 @@ function listen<Plan>(
     [T in FromGenerator["type"]]: (message: Extract<FromGenerator, { type: T }>) => void;
   }> = {
     ready: () => ready.resolve(),
-    failed: ({ message }) => ready.reject(new HeadraceError("load_failed", message)),
+    failed: ({ message }) => ready.reject(failed(message)),
     note: ({ text }) => into.note(text),
     tick: (tick) => into.collector.add(index, tick),
     done: () => done.resolve(),

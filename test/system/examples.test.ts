@@ -4,9 +4,9 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { run as runScenario } from "../../src/load/python-testkit.ts";
+import type { LoadResult } from "../../src/load/result.ts";
 import { ask, RawClient, values } from "./client.ts";
-import { freePort, Headrace, PATIENCE_MS, PYTHON, ROOT, scratchFolder, soon } from "./harness.ts";
+import { command, freePort, Headrace, PATIENCE_MS, PYTHON, ROOT, scratchFolder, soon } from "./harness.ts";
 
 setDefaultTimeout(PATIENCE_MS * 2);
 
@@ -168,21 +168,26 @@ const stories: Record<string, () => Promise<void>> = {
 
   async load() {
     await using headrace = await Headrace.start("examples/fastapi/main.py", { args: ["--instances", "1"] });
-    const host = `http://127.0.0.1:${headrace.port}`;
-    const ours = await runScenario({
-      source: { file: join(EXAMPLES, "load/scenario.py") },
-      wish: { host, users: 10 },
-      until: ({ requests }) => requests.size === 6,
-    });
-    expect([ours.whole, ours.notes, ours.sum.failures]).toEqual([true, [], {}]);
-    expect(ours.sum.checks.get("the first item is the millstone")?.failed).toBe(0);
-    const locust = await runScenario({
-      source: { file: join(EXAMPLES, "load/locustfile.py") },
-      wish: { kind: "locust", host, users: 4 },
-      until: ({ requests }) => requests.size === 2,
-    });
-    expect([locust.whole, locust.notes, locust.sum.failures]).toEqual([true, [], {}]);
-    expect([...locust.sum.requests.keys()].toSorted()).toEqual(["GET /catalogue", "GET /items/1"]);
+    for (const [file, ...flags] of [
+      ["scenario.py", "--users", "10"],
+      ["scenario.py", "--rate", "50"],
+      ["locustfile.py", "--users", "10"],
+    ]) {
+      const args = [`examples/load/${file}`, ...flags, "--host", `http://127.0.0.1:${headrace.port}`];
+      const { stdout, stderr } = await command([
+        "load",
+        ...args,
+        ...["--python", PYTHON, "--duration", "3s", "--json", "-", "--admin", "off"],
+      ]);
+      if (!stdout.startsWith("{")) throw new Error(stdout + stderr);
+      const result = JSON.parse(stdout) as LoadResult;
+      expect([file, result.failures, result.checks.map(({ failed }) => failed)]).toEqual([
+        file,
+        {},
+        file === "scenario.py" ? [0] : [],
+      ]);
+      expect(result.requests.map(({ name }) => name)).toContain("GET /items/1");
+    }
   },
 };
 

@@ -144,9 +144,10 @@ class Client:
                 prefix = urlsplit(self._base).path.rstrip("/")
                 place = self._origins[""] = (Origin.read(self._base), prefix)
             return place[0], place[1] + url if place[1] else url
-        place = (Origin.read(url), "")
+        if "://" not in url:
+            raise ValueError(f"{url!r} is neither a path, which begins with a slash, nor a URL")
         parts = urlsplit(url)
-        return place[0], (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return Origin.read(url), (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     async def _once(self, request: "_Request", expect: Optional[Expected], redirects: bool) -> Response:
         user, meter = self._user, self._stage.meter

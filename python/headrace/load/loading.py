@@ -92,19 +92,26 @@ def _run(path: str) -> ModuleType:
 
 
 def trace_of(error: BaseException) -> str:
-    """The traceback from the first frame that is not ours on, as Python writes it."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    trace = error.__traceback__
-    while trace is not None and os.path.dirname(trace.tb_frame.f_code.co_filename) == here:
-        trace = trace.tb_next
+    """The traceback as Python writes it, from the first frame that is not ours to the last one before ours come again."""
     linecache.checkcache()
-    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    frames = traceback.extract_tb(error.__traceback__)
+    first = next((at for at, frame in enumerate(frames) if not _ours(frame)), len(frames))
+    end = next((at for at in range(first, len(frames)) if _ours(frames[at])), len(frames))
+    told = traceback.TracebackException(type(error), error, error.__traceback__)
+    if end < len(frames):
+        # What lies behind a call of ours says nothing of the scenario, and neither does what caused it there.
+        told.__cause__ = told.__context__ = None
+    told.stack = traceback.StackSummary.from_list(frames[first:end])
+    return "".join(told.format()).rstrip()
 
 
 def place_of(error: BaseException) -> Tuple[str, str]:
     """`file:line` where the scenario raised it, or called what did, and the text of that line."""
-    here = os.path.dirname(os.path.abspath(__file__))
     for frame in traceback.extract_tb(error.__traceback__):
-        if os.path.dirname(frame.filename) != here:
+        if not _ours(frame):
             return f"{os.path.basename(frame.filename)}:{frame.lineno}", (frame.line or "").strip()
     return "", ""
+
+
+def _ours(frame: traceback.FrameSummary) -> bool:
+    return os.path.dirname(frame.filename) == os.path.dirname(os.path.abspath(__file__))
