@@ -231,6 +231,12 @@ describe("facts", () => {
       }),
     ).toBe("open loop, 0 to 50/s, Poisson arrivals");
     expect(model({ model: "closed", connections: 64 })).toBe("closed loop, 64 connections");
+    const users: LoadResult = {
+      ...run,
+      target: { kind: "scenario", name: "s.py", method: "" },
+      plan: { ...run.plan, model: "closed", connections: 1 },
+    };
+    expect(modelOf(users)).toBe("closed loop, 1 user");
     expect(model({ model: "hold", connections: 50_000 })).toBe("50,000 connections, opened and held");
   });
 });

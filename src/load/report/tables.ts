@@ -211,7 +211,10 @@ export function planList(result: LoadResult): Markup {
         ? span(result.durationS)
         : `${span(result.durationS)} after ${span(result.warmupS)} of warm-up that no figure counts`,
     ],
-    [plan.model === "open" ? "connections at most" : "connections", count(plan.connections)],
+    [
+      target.kind !== "url" ? "users" : plan.model === "open" ? "connections at most" : "connections",
+      count(plan.connections),
+    ],
     ["processes", count(plan.processes)],
     ["timeout", duration(plan.timeoutMs)],
     ["seed", String(plan.seed)],
@@ -225,9 +228,10 @@ export function planList(result: LoadResult): Markup {
 }
 
 /** How requests came, in words: `open loop, 500/s, Poisson arrivals`. */
-export function modelOf({ plan }: LoadResult): string {
+export function modelOf({ plan, target }: LoadResult): string {
   if (plan.model === "hold") return `${count(plan.connections)} connections, opened and held`;
-  if (plan.model === "closed") return `closed loop, ${counted(plan.connections, "connection")}`;
+  if (plan.model === "closed")
+    return `closed loop, ${counted(plan.connections, target.kind === "url" ? "connection" : "user")}`;
   const rates = plan.stages.map((stage) => stage.rate);
   const rate = rates.length === 0 ? "" : `, ${ranged(rates)}/s`;
   return `open loop${rate}, ${plan.arrivals === "poisson" ? "Poisson" : "constant"} arrivals`;
