@@ -72,7 +72,7 @@ export class ClosedDriver extends Driver {
       this.#begun++;
       this.#resting--;
       this.recorder.planned++;
-      const exchange = this.exchange(performance.now());
+      const exchange = this.exchange(this.mix.draw(this.random), performance.now());
       const { origin } = exchange.request;
       const link = this.#idle[origin]!.pop();
       if (link === undefined) this.connect(origin, exchange);

@@ -9,7 +9,7 @@ import type { Failure } from "./messages.ts";
 import type { GeneratorPlan } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { Gauges, Recorder } from "./recorder.ts";
-import { RequestMix } from "./request.ts";
+import { type Request, RequestMix } from "./request.ts";
 import { HeadMemory } from "./response.ts";
 import { WebSocketLink } from "./websocket-link.ts";
 
@@ -85,8 +85,8 @@ export abstract class Driver implements LinkOwner {
   protected abstract lost(link: Link, failure: Failure | null): void;
 
   /** A new request, counted as begun. @param intendedAt moment from which its user waits */
-  protected exchange(intendedAt: number): Exchange {
-    const exchange = new Exchange(this.mix.draw(this.random), intendedAt, this.#seq);
+  protected exchange(request: Request, intendedAt: number): Exchange {
+    const exchange = new Exchange(request, intendedAt, this.#seq);
     this.#seq += this.plan.part.of;
     this.recorder.started++;
     this.inFlight++;

@@ -73,7 +73,7 @@ export class HoldDriver extends Driver {
     // It was held and should still be there.
     if (at !== -1 && this.#phase !== "closing" && failure === null && !this.#over) {
       this.recorder.planned++;
-      this.drop(this.exchange(performance.now()), "closed");
+      this.drop(this.exchange(this.mix.draw(this.random), performance.now()), "closed");
     }
     this.#look();
   }
@@ -89,7 +89,7 @@ export class HoldDriver extends Driver {
       this.#toOpen--;
       this.#moved++;
       this.recorder.planned++;
-      const exchange = this.exchange(performance.now());
+      const exchange = this.exchange(this.mix.draw(this.random), performance.now());
       this.connect(exchange.request.origin, exchange);
     }
     if (this.#toOpen > 0) this.#timer = setTimeout(() => this.#open(), TURN_MS);
@@ -124,8 +124,8 @@ export class HoldDriver extends Driver {
       const link = this.#held.shift();
       if (link === undefined) {
         this.recorder.blocked++;
-        this.drop(this.exchange(dueAt), "unfinished");
-      } else link.send(this.exchange(dueAt));
+        this.drop(this.exchange(this.mix.draw(this.random), dueAt), "unfinished");
+      } else link.send(this.exchange(this.mix.draw(this.random), dueAt));
     }
     const end = this.#phaseAt + this.#plan.holdMs;
     if (now >= end) this.#close();
@@ -155,7 +155,7 @@ export class HoldDriver extends Driver {
       const at = this.#held.lastIndexOf(link);
       if (at !== -1) this.#held.splice(at, 1);
       this.recorder.planned++;
-      link.send(this.exchange(performance.now()));
+      link.send(this.exchange(this.mix.draw(this.random), performance.now()));
     }
     if (this.#toClose.length > 0) this.#timer = setTimeout(() => this.#closeMore(), TURN_MS);
     else this.#look();

@@ -5,10 +5,11 @@
 
 import { Arrivals } from "./arrivals.ts";
 import { Driver } from "./driver.ts";
-import type { Exchange, Link } from "./link.ts";
+import type { Link } from "./link.ts";
 import type { OpenPlan } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
+import { Waiting } from "./waiting.ts";
 
 /**
  * Timers tick in milliseconds: what is begun within this of its moment is on time, and its latency counts from when it was begun.
@@ -22,6 +23,8 @@ const ON_TIME_MS = 2;
 const CONNECTING = 256;
 /** What is not begun this long after the end of the schedule is not begun at all: the rate was beyond the machine. */
 const OVERTIME_MS = 1_000;
+/** More waiting than this in one process are not begun at all: its memory has an end. */
+const MOST_WAITING = 100_000;
 /** After this much of beginning requests, answers have their turn. */
 const TURN_MS = 4;
 
@@ -30,9 +33,8 @@ export class OpenDriver extends Driver {
   readonly #arrivals: Arrivals;
   /** Idle links by origin; the last used is taken first, so that few are used. */
   readonly #idle: Link[][];
-  /** Requests for which no connection may be opened, oldest first; some may have ended meanwhile. */
-  readonly #waiting: Exchange[] = [];
-  #waitingFrom = 0;
+  /** Requests for which no connection may be opened, by origin. */
+  readonly #waiting: readonly Waiting[];
   #next: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -43,6 +45,7 @@ export class OpenDriver extends Driver {
     this.#arrivals = new Arrivals(plan.stages, plan.part, random);
     this.#next = this.#arrivals.take();
     this.#idle = plan.origins.map(() => []);
+    this.#waiting = plan.origins.map(() => new Waiting());
   }
 
   protected begin(): void {
@@ -59,7 +62,7 @@ export class OpenDriver extends Driver {
   }
 
   protected free(link: Link): void {
-    const exchange = this.#takeWaiting(link.origin);
+    const exchange = this.#waiting[link.origin]!.take();
     if (exchange !== undefined) link.send(exchange);
     else this.#idle[link.origin]!.push(link);
   }
@@ -72,10 +75,10 @@ export class OpenDriver extends Driver {
   }
 
   protected override abandon(): void {
-    for (const exchange of this.#waiting.splice(0).slice(this.#waitingFrom)) {
-      if (exchange.dueIn !== null && exchange.link === null) this.drop(exchange, "unfinished");
+    for (const waiting of this.#waiting) {
+      for (let exchange = waiting.take(); exchange !== undefined; exchange = waiting.take())
+        this.drop(exchange, "unfinished");
     }
-    this.#waitingFrom = 0;
   }
 
   #turn(): void {
@@ -107,14 +110,20 @@ export class OpenDriver extends Driver {
     const late = now - dueAt;
     this.recorder.planned++;
     this.recorder.arrived(late);
-    const exchange = this.exchange(late <= ON_TIME_MS ? now : dueAt);
-    const { origin } = exchange.request;
+    const request = this.mix.draw(this.random);
+    const { origin } = request;
+    const waiting = this.#waiting[origin]!;
+    if (waiting.length >= MOST_WAITING) {
+      this.recorder.blocked++;
+      return;
+    }
+    const exchange = this.exchange(request, late <= ON_TIME_MS ? now : dueAt);
     const link = this.#idle[origin]!.pop();
     if (link !== undefined) link.send(exchange);
     else if (this.#mayConnect()) this.connect(origin, exchange);
     else {
       if (this.links.size >= this.#plan.maxConnections) this.recorder.blocked++;
-      this.#waiting.push(exchange);
+      waiting.push(exchange);
     }
   }
 
@@ -129,39 +138,12 @@ export class OpenDriver extends Driver {
 
   /** There may be room for one more. */
   #connectWaiting(): void {
-    if (this.#waiting.length === 0 || !this.#mayConnect()) return;
-    for (let origin = 0; origin < this.#idle.length; origin++) {
-      const exchange = this.#takeWaiting(origin);
+    if (!this.#mayConnect()) return;
+    for (const [origin, waiting] of this.#waiting.entries()) {
+      const exchange = waiting.take();
       if (exchange === undefined) continue;
       this.connect(origin, exchange);
       return;
     }
   }
-
-  /** The request that has waited longest for this origin. Those that timed out meanwhile are passed over. */
-  #takeWaiting(origin: number): Exchange | undefined {
-    const waiting = this.#waiting;
-    while (this.#waitingFrom < waiting.length && waiting[this.#waitingFrom]!.dueIn === null)
-      this.#waitingFrom++;
-    const at = waiting.findIndex((exchange, index) => index >= this.#waitingFrom && wants(exchange, origin));
-    if (at === -1) {
-      if (this.#waitingFrom === waiting.length && waiting.length > 0) {
-        waiting.length = 0;
-        this.#waitingFrom = 0;
-      }
-      return undefined;
-    }
-    const exchange = waiting[at]!;
-    if (at === this.#waitingFrom) this.#waitingFrom++;
-    else waiting.splice(at, 1);
-    if (this.#waitingFrom > 1_024) {
-      waiting.splice(0, this.#waitingFrom);
-      this.#waitingFrom = 0;
-    }
-    return exchange;
-  }
-}
-
-function wants(exchange: Exchange, origin: number): boolean {
-  return exchange.dueIn !== null && exchange.link === null && exchange.request.origin === origin;
 }

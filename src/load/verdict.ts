@@ -48,15 +48,13 @@ function saturation({ plan, totals, failures: failed, peakCpu }: RunFacts): stri
   }
   if (plan.model !== "open" || totals.planned === 0) return null;
   const late = totals.late / totals.planned;
-  if (late > LATE_SHARE) {
-    const why =
-      peakCpu > BUSY
-        ? `a process used ${percentText(Math.min(1, peakCpu))} of a core: try --processes ${plan.processes + 1}, or a lower rate`
-        : "the machine was busy with other things, or the rate is beyond it";
-    return `${percentText(late)} of the requests were begun more than 10 ms late; ${why}.`;
-  }
   const blocked = totals.blocked / totals.planned;
-  if (blocked > LATE_SHARE)
+  if (Math.max(late, blocked) <= LATE_SHARE) return null;
+  if (blocked > late)
     return `${percentText(blocked)} of the requests waited for one of ${plan.connections} connections: the service answers too slowly for this rate, or --max-connections is too low.`;
-  return null;
+  const why =
+    peakCpu > BUSY
+      ? `a process used ${percentText(Math.min(1, peakCpu))} of a core: try --processes ${plan.processes + 1}, or a lower rate`
+      : "the machine was busy with other things, or the rate is beyond it";
+  return `${percentText(late)} of the requests were begun more than 10 ms late; ${why}.`;
 }
