@@ -6,11 +6,12 @@ import { inTurn } from "./frame/bench.ts";
 import { barsOf, figuresOf, othersByRound, shown } from "./frame/figures.ts";
 import { markdown } from "./frame/markdown.ts";
 import { readSettings } from "./frame/settings.ts";
+import { standings } from "./frame/standing.ts";
 import { adjustedP, choose, median, quantile, ratios, spread } from "./frame/statistics.ts";
 import { requirements } from "./install.ts";
 import { readAnswer } from "./load/probe.ts";
 import { faults, readReport, wrkCommand } from "./load/wrk.ts";
-import { freeStem } from "./run.ts";
+import { commandLine, freeStem } from "./run.ts";
 import { growth } from "./soak.ts";
 import { phasesOf } from "./stacks/started.ts";
 import { part, results } from "./test/results.ts";
@@ -217,6 +218,31 @@ describe("results", () => {
     expect(othersByRound(part())[0]).toEqual({ round: 1, mean: 0.1, worst: 0.1 });
   });
 
+  test("where Headrace stands: ahead and behind by all rounds, even where they do not agree", () => {
+    const one = part();
+    const standing = (by: readonly number[]) => {
+      const samples = one.samples.map((sample) => {
+        const rate = sample.stack === "headrace" ? (by[sample.round - 1] ?? 1) : 1;
+        return { ...sample, values: { rate, p99: rate } };
+      });
+      return standings(results([{ ...one, samples }]));
+    };
+    const [rate, p99] = standing([0.5, 0.4, 0.25]);
+    expect(rate).toEqual({
+      part: "made-up",
+      peer: "uvicorn",
+      metric: "rate",
+      ahead: 0,
+      behind: 1,
+      even: 0,
+      worst: { case: "app", times: 2.5 },
+    });
+    expect(p99).toMatchObject({ metric: "p99", ahead: 1, behind: 0, worst: null });
+    expect(standing([2, 2, 0.9])[0]).toMatchObject({ ahead: 0, even: 1, behind: 0 });
+    expect(standing([2, 3, 1.1])[0]).toMatchObject({ ahead: 1, even: 0, behind: 0 });
+    expect(markdown(results([one]))).toContain("| made-up | uvicorn | rate | 1 | 0 | 0 |  |");
+  });
+
   test("numbers keep three digits", () => {
     expect([12345.6, 123.45, 12.345, 1.2345, 0.012345, 7, Number.NaN].map(shown)).toEqual([
       "12,346",
@@ -260,6 +286,12 @@ describe("flags", () => {
     expect(() => readSettings({ rounds: "none" }, {})).toThrow("--rounds is none");
     expect(() => readSettings({ seconds: "0.5" }, {})).toThrow("whole number above 0");
     expect(() => readSettings({ pin: "first" }, {})).toThrow("such as 0-2:3");
+  });
+
+  test("the command to repeat a run has what came from the environment, too", () => {
+    expect(commandLine(["--label", "it's new"], { ONLY: "cpu,awaits", ROUNDS: "", HOME: "/" })).toBe(
+      "ONLY=cpu,awaits scripts/bun bench/run.ts --label 'it'\\''s new'",
+    );
   });
 
   test("requirements are lines without comments, each pinned", () => {

@@ -51,10 +51,7 @@ async function main(args: string[]): Promise<number> {
   mkdirSync(folder, { recursive: true });
   const startedAt = new Date().toISOString();
   const stem = freeStem(folder, startedAt.slice(0, 10));
-  const command = [
-    "scripts/bun bench/run.ts",
-    ...args.map((arg) => (/[\s;&|]/.test(arg) ? `'${arg}'` : arg)),
-  ].join(" ");
+  const command = commandLine(args, process.env);
   const frame = {
     format: 1 as const,
     startedAt,
@@ -81,6 +78,20 @@ async function main(args: string[]): Promise<number> {
   const missed = done.flatMap(barsOf).filter(({ reached }) => !reached);
   for (const bar of missed) print(`missed: ${bar.case}, ${bar.stack}: ${bar.text}`);
   return leftOut.some(({ why }) => why.startsWith("broke off")) || missed.length > 0 ? 1 : 0;
+}
+
+/** What to type to do it again. */
+export function commandLine(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  const quoted = (word: string) =>
+    /^[\w./:,=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  const set = ["ONLY", "ROUNDS", "SECONDS", "BUDGET", "PIN", "STACKS"].flatMap((name) => {
+    const value = environment[name] ?? "";
+    return value === "" ? [] : [`${name}=${quoted(value)}`];
+  });
+  return [...set, "scripts/bun bench/run.ts", ...args.map(quoted)].join(" ");
 }
 
 function minutes(seconds: number): string {

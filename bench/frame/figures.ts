@@ -32,7 +32,9 @@ export function figuresOf(part: PartResult): Figure[] {
       seen.set(key, { part: part.name, case: name, stack, metric, about, value, against });
     }
   }
-  return [...seen.values()];
+  // Headrace first, then its peers as they were measured.
+  const all = [...seen.values()];
+  return [...all.filter(({ against }) => against === null), ...all.filter(({ against }) => against !== null)];
 }
 
 export interface BarResult extends Bar {

@@ -1,6 +1,7 @@
 /** The results as text. Pure. */
 import { barsOf, type Figure, figuresOf, othersByRound, shown } from "./figures.ts";
 import type { PartResult, Results } from "./model.ts";
+import { standings } from "./standing.ts";
 
 const percent = (share: number) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 
@@ -20,6 +21,7 @@ export function markdown(results: Results): string {
     ...list("Missing", results.missing),
     ...list("Left out", results.leftOut),
   ];
+  lines.push(...standing(results));
   for (const part of results.parts) lines.push(...section(part));
   return `${lines.join("\n").trimEnd()}\n`;
 }
@@ -39,6 +41,24 @@ function facts({ machine, settings, commit, versions }: Results): string[] {
     `- Headrace: ${commit === "" ? "no commit" : commit}.`,
     `- Versions: ${[...own, ...platforms].join(", ")}.`,
   ];
+}
+
+function standing(results: Results): string[] {
+  const all = standings(results);
+  if (all.length === 0) return [];
+  const lines = [
+    "## Where Headrace stands",
+    "",
+    "Ahead or behind: better or worse than the peer in every round. Times: how many times worse, in the case where it is worst.",
+    "",
+    "| part | peer | figure | cases ahead | even | behind | furthest behind |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+  ];
+  for (const { part, peer, metric, ahead, even, behind, worst } of all) {
+    const where = worst === null ? "" : `${shown(worst.times)} times, ${worst.case}`;
+    lines.push(`| ${part} | ${peer} | ${metric} | ${ahead} | ${even} | ${behind} | ${where} |`);
+  }
+  return [...lines, ""];
 }
 
 function list(title: string, things: readonly { readonly name: string; readonly why: string }[]): string[] {

@@ -4,6 +4,7 @@ import type { PartResult } from "../frame/model.ts";
 import { advantageChart, advantagesOf } from "./advantages.ts";
 import { lookOf } from "./colours.ts";
 import { type Line, lineChart } from "./lines.ts";
+import { phaseChart } from "./phases.ts";
 
 /** Titles of the figures by which a part is summed up, where its peers are compared. */
 const SUMMED: Readonly<Record<string, string>> = {
@@ -22,7 +23,13 @@ const ROWS = 16;
 
 export function chartsOf(part: PartResult): string[] {
   const figures = figuresOf(part);
-  return [...byLoad(figures), ...overTime(part), ...advantageCharts(part, figures)];
+  const phases = phaseChart(`${part.name} by phase`, figures);
+  return [
+    ...byLoad(figures),
+    ...overTime(part),
+    ...(phases === null ? [] : [phases]),
+    ...advantageCharts(part, figures),
+  ];
 }
 
 function advantageCharts(part: PartResult, figures: readonly Figure[]): string[] {
@@ -76,7 +83,7 @@ function overTime({ name: part, series }: PartResult): string[] {
   const pictures = Map.groupBy(series, ({ case: name, unit }) => `${name}\n${unit}`);
   return [...pictures].map(([key, some]) => {
     const [name = "", unit = ""] = key.split("\n");
-    const what = unit === "/s" ? "answered in time, by the second when due" : `${some[0]?.name}, ${unit}`;
+    const what = unit === "/s" ? "answered in time, per second due" : `${some[0]?.name}, ${unit}`;
     const lines = some.map(
       ({ stack, name: curve, points }): Line =>
         curve === "offered"

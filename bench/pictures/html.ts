@@ -1,6 +1,7 @@
 /** The results as one page that needs nothing else. Pure. */
 import { barsOf, figuresOf, othersByRound, shown } from "../frame/figures.ts";
 import type { PartResult, Results } from "../frame/model.ts";
+import { standings } from "../frame/standing.ts";
 import { chartsOf } from "./charts.ts";
 import { escapeHtml } from "./escape.ts";
 import { STYLE } from "./style.ts";
@@ -12,6 +13,7 @@ export function html(results: Results): string {
 <title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>
 <h1>${escapeHtml(title)}</h1>
 ${head(results)}
+${standing(results)}
 ${results.parts.map(section).join("\n")}
 ${versions(results)}
 </body></html>
@@ -33,6 +35,21 @@ function head({ machine, settings, seconds, commit, command, missing, leftOut }:
 ratios are turned so that more than 1 is good for Headrace, for latency, CPU and memory as well.</p>
 <pre>${escapeHtml(command)}</pre>
 ${absent.length === 0 ? "" : `<ul>${absent.map((each) => `<li class="bad">${escapeHtml(each.slice(0, 300))}</li>`).join("")}</ul>`}`;
+}
+
+function standing(results: Results): string {
+  const all = standings(results);
+  if (all.length === 0) return "";
+  const rows = all.map(({ part, peer, metric, ahead, even, behind, worst }) => {
+    const where = worst === null ? "" : `${shown(worst.times)} times, ${worst.case}`;
+    const count = behind > 0 ? `<td class="bad">${behind}</td>` : "<td>0</td>";
+    const names = [part, peer, metric].map((name) => `<td>${escapeHtml(name)}</td>`).join("");
+    return `<tr>${names}<td>${ahead}</td><td>${even}</td>${count}<td>${escapeHtml(where)}</td></tr>`;
+  });
+  const total = (what: "ahead" | "even" | "behind") => all.reduce((sum, each) => sum + each[what], 0);
+  return `<h2>Where Headrace stands</h2>
+<p>Better than the peer in every round: ${total("ahead")} figures. Worse in every round: ${total("behind")}. Neither: ${total("even")}.</p>
+<details><summary>By part, peer and figure</summary><div class="scroll"><table><tr><th>part</th><th>peer</th><th>figure</th><th>cases ahead</th><th>even</th><th>behind</th><th>furthest behind</th></tr>${rows.join("")}</table></div></details>`;
 }
 
 function section(part: PartResult): string {

@@ -8,6 +8,7 @@ import { COLOURS, lookOf } from "./colours.ts";
 import { escapeHtml } from "./escape.ts";
 import { html } from "./html.ts";
 import { lineChart } from "./lines.ts";
+import { phaseChart } from "./phases.ts";
 import { linear, logarithmic, named } from "./scale.ts";
 
 const PLACE = { from: 0, to: 100 };
@@ -116,6 +117,30 @@ describe("pictures", () => {
     expect(charts[1]).toContain("memory, MiB");
   });
 
+  test("phases of a start fill its bar; what is left of the wait is named", () => {
+    const ms = (value: number) => ({ median: value, low: value, high: value, rounds: 1 });
+    const about = { unit: "ms", better: "less" as const, about: "" };
+    const values = { total: 20, wait: 10, fork: 2, boot: 5, app: 8 };
+    const figures = Object.entries(values).map(([metric, value]) => ({
+      part: "cold-start",
+      case: "app",
+      stack: "headrace",
+      metric,
+      about,
+      value: ms(value),
+      against: null,
+    }));
+    const chart = phaseChart("phases", figures) ?? "";
+    expect([...chart.matchAll(/<title>([^<]*)/g)].map((match) => match[1])).toEqual([
+      "fork 2 ms",
+      "boot 5 ms",
+      "rest of the wait 3 ms",
+      "app 8 ms",
+    ]);
+    expect(chart).toContain("headrace: 20 ms");
+    expect(phaseChart("none", figuresOf(part()))).toBeNull();
+  });
+
   test("a server has one look, whatever the picture; Headrace's is its own", () => {
     expect(lookOf("headrace")).toEqual({ colour: 0, dashed: false, strong: true });
     expect(lookOf("headrace, 2 instances")).toEqual({ colour: 0, dashed: true, strong: true });
@@ -157,7 +182,7 @@ describe("the page", () => {
 
   test("every element is closed", () => {
     const open: string[] = [];
-    const alone = new Set(["meta", "!doctype", "line", "circle", "polyline"]);
+    const alone = new Set(["meta", "!doctype", "line", "circle", "polyline", "rect"]);
     for (const [, slash, name = "", end] of page.matchAll(/<(\/?)([!\w]+)[^>]*?(\/?)>/g)) {
       if (slash === "/") expect(open.pop()).toBe(name);
       else if (!alone.has(name) && end !== "/") open.push(name);

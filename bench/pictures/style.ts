@@ -15,10 +15,11 @@ figure { margin: 0; padding: 14px; background: var(--card); border: 1px solid va
 figcaption { font-weight: 600; margin-bottom: 8px; }
 svg { display: block; width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--soft); font-variant-numeric: tabular-nums; }
 svg text.case { fill: var(--ink); font-weight: 600; } svg text.value { fill: var(--ink); }
+figure p { margin: 8px 0 0; font-size: 13px; color: var(--soft); }
 .grid { stroke: var(--rule); } .axis, .tick { stroke: var(--soft); } .even { stroke: var(--ink); stroke-dasharray: 2 3; }
 .line { fill: none; stroke-width: 1.8; stroke-linejoin: round; } .strong { stroke-width: 3.2; } .dashed { stroke-dasharray: 6 4; }
 .dot { stroke: var(--card); stroke-width: 1; }
-${Array.from({ length: 8 }, (_, n) => `.line.c${n} { stroke: var(--c${n}); } .dot.c${n} { fill: var(--c${n}); }`).join("\n")}
+${Array.from({ length: 8 }, (_, n) => `.line.c${n} { stroke: var(--c${n}); } .dot.c${n} { fill: var(--c${n}); } .fill.c${n} { fill: var(--c${n}); }`).join("\n")}
 .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; list-style: none; margin: 8px 0 0; padding: 0; font-size: 13px; }
 .legend li { display: flex; align-items: center; gap: 6px; } .key { width: 24px; height: 8px; flex: none; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
