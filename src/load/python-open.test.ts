@@ -72,7 +72,8 @@ class Looker(User):
     } as const;
     const source = `async def scenario(user):\n    await user.client.get("/")\n`;
     const { sum } = await run({ source, wish: { host: server.host, ...wish } });
-    expect([sum.planned, sum.done, sum.blocked]).toEqual([50, 50, 49]);
+    expect([sum.planned, sum.done]).toEqual([50, 50]);
+    expect(sum.blocked).toBe(49);
     expect(sum.failures).toEqual({ unfinished: 50 });
     expect(sum.response.percentile(50)).toBeGreaterThan(400_000);
   });

@@ -62,6 +62,8 @@ class Runner:
         grace = await self._finish
         working.cancel()
         await self._wind_up(grace)
+        if self._open is not None:
+            self._open.leave_line()
         await asyncio.gather(working, return_exceptions=True)
         ticking.cancel()
         await asyncio.gather(ticking, return_exceptions=True)
@@ -123,8 +125,10 @@ class Runner:
         for task, running in list(self._of.items()):
             if not running.busy:
                 task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=grace)
+        until = monotonic() + grace
+        # Users that end may leave their place to one that takes what waits in line.
+        while self._tasks and monotonic() < until:
+            await asyncio.wait(list(self._tasks), timeout=until - monotonic())
         self.stage.ended = True
         for task in list(self._tasks):
             task.cancel()
@@ -187,7 +191,6 @@ class _Open:
             await asyncio.get_running_loop().create_future()
         finally:
             self._alarm.close()
-            self._leave_line()
 
     def ring(self) -> None:
         """Begin everything that is due by now."""
@@ -208,17 +211,18 @@ class _Open:
 
     def _place(self, due: float) -> None:
         which = next(self._classes)
-        if self._idle[which]:
-            self._idle[which].pop().take(due)
+        seat = _waiting(self._idle[which])
+        if seat is None and self._users >= self._most:
+            # None of its class is idle and no more may be made: one of another class steps in.
+            seat = next(filter(None, map(_waiting, self._idle)), None)
+        if seat is not None:
+            seat.take(due)
         elif self._users < self._most:
             number, self._number = self._number, self._number + self._stage.plan.shard_count
             running = new_user(self._stage, self._kinds[which], number)
             if running is not None:
                 self._users += 1
                 self._runner.spawn(running, self._live(_Seat(which, running), due))
-        elif any(self._idle):
-            # None of its class is idle and no more may be made: one of another class steps in.
-            next(each for each in self._idle if each).pop().take(due)
         else:
             self._stage.meter.blocked += 1
             self._line.append(due)
@@ -232,22 +236,36 @@ class _Open:
             due = running.user._due
             while not running.stopped:
                 await running.iterate(due)
-                if self._runner.finishing or running.stopped:
+                if running.stopped:
                     break
-                due = self._line.popleft() if self._line else await seat.wait(self._idle[seat.which])
+                if self._line:
+                    # Also when the schedule is over: it was due before, and has the grace to end in.
+                    due = self._line.popleft()
+                elif self._runner.finishing:
+                    break
+                else:
+                    due = await seat.wait(self._idle[seat.which])
         except asyncio.CancelledError:
             pass
         self._users -= 1
-        if self._line and not self._runner.finishing:
+        if self._line and not self._stage.ended:
             self._place(self._line.popleft())
         await running.stop()
 
-    def _leave_line(self) -> None:
-        """The run is over for those in the line: they waited until now, in vain."""
+    def leave_line(self) -> None:
+        """The grace is over for those in the line: they waited until now, in vain."""
         now = monotonic()
         for due in self._line:
             self._stage.meter.ended(NOT_BEGUN, int((now - due) * 1e6), "unfinished")
         self._line.clear()
+
+
+def _waiting(idle: Deque["_Seat"]) -> Optional["_Seat"]:
+    while idle:
+        seat = idle.pop()
+        if seat.waits:
+            return seat
+    return None
 
 
 class _Seat:
@@ -265,6 +283,11 @@ class _Seat:
         if self._waiter is None:
             raise RuntimeError("this user waits for nothing")
         self._waiter.set_result(due)
+
+    @property
+    def waits(self) -> bool:
+        """It can take an iteration: it has not been told to end."""
+        return self._waiter is not None and not self._waiter.done()
 
     async def wait(self, idle: Deque["_Seat"]) -> float:
         """Wait, idle, for the next iteration."""
