@@ -15,6 +15,7 @@ import { ROOT } from "./frame/places.ts";
 
 const BENCH = join(ROOT, "bench");
 const PLATFORMS = { litserve: "LitServe", ray: "Ray Serve" } as const;
+const K6 = "v1.3.0";
 const PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -82,6 +83,16 @@ function tools(limit: number): Missing[] {
   });
 }
 
+/** k6, a load generator, where there is Go to build it with: it comes as source only. */
+function k6(limit: number): Missing[] {
+  const folder = join(BENCH, ".tools");
+  if (existsSync(join(folder, "k6")) || spawnSync("k6", ["version"]).error === undefined) return [];
+  if (spawnSync("go", ["version"]).error !== undefined)
+    return [{ name: "k6", why: `neither k6 nor Go is installed` }];
+  const why = run(["env", `GOBIN=${folder}`, "go", "install", `go.k6.io/k6@${K6}`], limit);
+  return why === null ? [] : [{ name: "k6", why }];
+}
+
 function main(): void {
   const { values } = parseArgs({
     options: {
@@ -93,6 +104,7 @@ function main(): void {
   const how = { python: values.python, limit: Number(values.limit) };
   const missing = [
     ...tools(how.limit),
+    ...(values.without.split(",").includes("k6") ? [] : k6(2 * how.limit)),
     ...environment(join(BENCH, ".venv"), join(BENCH, "requirements.txt"), how),
   ];
   const without = values.without.split(",");

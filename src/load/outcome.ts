@@ -42,7 +42,8 @@ export function resultOf(outcome: Outcome): LoadResult {
   const failures = collector.failures as Readonly<Record<string, number>>;
   const { statuses, latency } = collector;
   const durationS = begunForS(outcome);
-  const seen = { counts, statuses, failures, checks: collector.checks(), latency, durationS };
+  const passedPerS = passedWithin(collector, outcome.warmupS + durationS) / durationS;
+  const seen = { counts, statuses, failures, checks: collector.checks(), latency, passedPerS };
   const machine = machineFacts(outcome.addresses);
   const judgement = judge({
     plan,
@@ -75,7 +76,7 @@ export function resultOf(outcome: Outcome): LoadResult {
     totals: {
       ...counts,
       startedPerS: counts.started / durationS,
-      passedPerS: (counts.done - counts.failed) / durationS,
+      passedPerS,
       maxConnections: collector.maxConnections,
       maxInFlight: collector.maxInFlight,
     },
@@ -94,6 +95,14 @@ export function resultOf(outcome: Outcome): LoadResult {
     server: outcome.server,
     steps: outcome.steps,
   };
+}
+
+/** What passed while requests were begun: what a service works off afterwards is not its rate. */
+function passedWithin(collector: Collector, endS: number): number {
+  return collector
+    .series()
+    .filter(({ warmup, atS }) => !warmup && atS < endS + 1)
+    .reduce((sum, { done, failed }) => sum + done - failed, 0);
 }
 
 /** A generator that cannot keep its schedule begins requests for longer than was planned: the rate is over that time. */

@@ -24,7 +24,7 @@ function seen(): Seen {
     failures: { status: 8, timeout: 2 },
     checks: [{ name: "a", passed: 90, failed: 10 }],
     latency,
-    durationS: 10,
+    passedPerS: 99,
   };
 }
 

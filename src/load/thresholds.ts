@@ -37,8 +37,8 @@ export interface Seen {
   readonly failures: Readonly<Record<string, number>>;
   readonly checks: readonly CheckResult[];
   readonly latency: Readonly<Record<keyof Latencies, Histogram>>;
-  /** Seconds in which requests were begun, without the warm-up. */
-  readonly durationS: number;
+  /** Passed in a second, while requests were begun. */
+  readonly passedPerS: number;
 }
 
 export type ReadCondition =
@@ -97,8 +97,15 @@ export function seenOf(result: LoadResult): Seen {
     kind,
     Histogram.fromBase64(hdr),
   ]);
-  const { totals: counts, statuses, failures: failed, checks, durationS } = result;
-  return { counts, statuses, failures: failed, checks, durationS, latency: Object.fromEntries(histograms) };
+  const { totals: counts, statuses, failures: failed, checks } = result;
+  return {
+    counts,
+    statuses,
+    failures: failed,
+    checks,
+    passedPerS: counts.passedPerS,
+    latency: Object.fromEntries(histograms),
+  };
 }
 
 function compare(was: number, { operator, value }: Condition): boolean {
@@ -141,7 +148,7 @@ function metricOf(name: string): Metric | null {
     );
   if (name === "checks") return checksMetric();
   if (name === "rate") {
-    const measure = () => (seen: Seen) => (seen.counts.done - seen.counts.failed) / seen.durationS;
+    const measure = () => (seen: Seen) => seen.passedPerS;
     return { units: ["number"], example: "rate<1900", measure };
   }
   return timeMetric("response", name);

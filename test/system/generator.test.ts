@@ -464,3 +464,18 @@ describe("says what is wrong before it begins", () => {
     });
   }
 });
+
+test("what a service works off after the end is not its rate", async () => {
+  using target = new Target();
+  // Each answer waits for the one before: 100 a second, whatever is asked.
+  let freeAt = 0;
+  target.hold = () => {
+    const now = performance.now();
+    freeAt = Math.max(now, freeAt) + 10;
+    return freeAt - now;
+  };
+  const { result } = await load(`${target.url}/late`, "--rate", "200", "--duration", "3s");
+  expect(result.totals.done).toBe(600);
+  expect(result.totals.startedPerS).toBeGreaterThan(150);
+  expect(result.totals.passedPerS).toBeLessThan(140);
+});
