@@ -12,6 +12,7 @@ import type {
   DeployReport,
   RevisionReport,
   RolloutReport,
+  ShadowReport,
   TagReport,
   TargetReport,
   TrafficReport,
@@ -99,6 +100,7 @@ const share: Schema<RevisionShare> = object("Share", {
   revision: revisionName("The revision."),
   weight: percent("Its share of the requests, percent; 0 for one that only a tag leads to."),
   tags: array(string(), "Its tags."),
+  shadow: percent("Percent of the requests that are mirrored to it; 0: none."),
   instances: count("Instances that take requests."),
 });
 
@@ -180,11 +182,17 @@ const tag: Schema<TagReport> = object("Tag", {
   revision: revisionName("The revision that it leads to."),
 });
 
+const shadow: Schema<ShadowReport> = object("Shadow", {
+  revision: revisionName("The revision; nobody gets its answers."),
+  percent: percent("The share of the requests that is mirrored to it, whole percent."),
+});
+
 /** Where the requests of a service go. */
 export const traffic: Schema<TrafficReport> = object("Traffic", {
   service: string("The service."),
   targets: array(target, "Newest first; the weights add up to 100."),
   tags: array(tag),
+  shadow: nullable(shadow, "Null: no request is mirrored."),
   before: nullable(array(target), "What a rollback brings back; null when nothing has changed yet."),
   rollout: nullable(rollout, "The one that is under way, or ended last; null for none."),
 });
@@ -194,6 +202,7 @@ export const trafficWish: Schema<TrafficWish> = object("TrafficWish", {
   targets: optional(array(target, "All of the shares; empty or left out: as they are.")),
   tags: optional(array(tag, "Tags to set; others stay.")),
   untag: optional(array(string(), "Tags to take away.")),
+  shadow: optional(shadow),
 });
 
 /** A revision that is kept. */
@@ -201,6 +210,7 @@ export const revision: Schema<RevisionReport> = object("Revision", {
   revision: revisionName("Its name among those of its service."),
   weight: percent("Its share of the requests, percent."),
   tags: array(string(), "Its tags."),
+  shadow: percent("Percent of the requests that are mirrored to it; 0: none."),
   instances: count("Instances that take requests; 0 where it does not run."),
   createdAt: number("Unix milliseconds."),
   code: string("SHA-256 of its Python files; empty when there were too many to keep."),

@@ -29,7 +29,7 @@ const report: StatusReport = {
   limits: [],
   scaling: null,
   line: { waiting: 0, depth: 800 },
-  revisions: [{ revision: "rev-1", weight: 100, tags: [], instances: 0 }],
+  revisions: [{ revision: "rev-1", weight: 100, tags: [], shadow: 0, instances: 0 }],
   rollout: null,
   gateways: [],
   instances: [],
@@ -73,7 +73,7 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
       called.push(`${name} ${instance}`.trim());
       return Promise.resolve(world.outcome ?? ({ kind: "done" } as const));
     };
-  const traffic = { service: "shop", targets: [], tags: [], before: null, rollout: null };
+  const traffic = { service: "shop", targets: [], tags: [], shadow: null, before: null, rollout: null };
   const about =
     <T>(name: string, value: T) =>
     async (service: string, ...wish: readonly unknown[]): Promise<Outcome<T>> => {

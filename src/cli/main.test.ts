@@ -133,7 +133,7 @@ describe("what is said once it runs", () => {
     limits: [],
     scaling: null,
     line: { waiting: 0, depth: 10 },
-    revisions: [{ revision: "rev-1", weight: 100, tags: [], instances: 1 }],
+    revisions: [{ revision: "rev-1", weight: 100, tags: [], shadow: 0, instances: 1 }],
     rollout: null,
     gateways: [],
     instances: [],

@@ -13,7 +13,7 @@
  */
 
 import { requestKey } from "./balance/key.ts";
-import type { Accept, ClientSide, RequestHead } from "./client.ts";
+import type { Accept, ClientSide, ExchangeSide, RequestHead } from "./client.ts";
 import type { Core } from "./core.ts";
 import { Exchange } from "./exchange.ts";
 import { type IdentifyOptions, identify, RequestIds } from "./identify.ts";
@@ -42,12 +42,35 @@ export function createPipeline(options: PipelineOptions): Accept {
     if (destination?.kind !== "service")
       return answer({ head, client, requestId: identity.ids.next() }, destination, options);
     const core = chosen(destination, head);
+    const { shadow } = destination;
+    if (shadow !== null && shadow.core !== core && shadow.takes(head))
+      return mirrored(destination, { core, head, client, identity });
     const exchange = new Exchange(core, head, client);
     if (destination.rewrite !== null) exchange.target = rewrittenTarget(head, destination.rewrite);
     identify(exchange, identity);
     core.admit(exchange);
     return exchange;
   };
+}
+
+/** The same for a request that is mirrored. The shadow begins once the request itself is on its way. */
+function mirrored(
+  { shadow, rewrite }: ServiceDestination,
+  request: {
+    readonly core: Core;
+    readonly head: RequestHead;
+    readonly client: ClientSide;
+    readonly identity: IdentifyOptions;
+  },
+): ExchangeSide {
+  const { core, head, client, identity } = request;
+  const mirror = shadow!.mirror(client);
+  const exchange = new Exchange(core, head, mirror.client());
+  if (rewrite !== null) exchange.target = rewrittenTarget(head, rewrite);
+  identify(exchange, identity);
+  core.admit(exchange);
+  mirror.send(exchange);
+  return mirror.side(exchange);
 }
 
 /** A client that is sticky stays with the revision of its instance, whatever the shares. */

@@ -67,6 +67,8 @@ export interface ServiceRouting {
   readonly splitBy: KeySource | null;
   /** Revisions that are also reached under a host of their own, see route/tags.ts. */
   readonly tags: readonly { readonly tag: string; readonly key: string }[];
+  /** A revision that a share of the requests, whole percent, is mirrored to; null: none. */
+  readonly shadow: { readonly key: string; readonly percent: number } | null;
 }
 
 export interface RedirectRoute {

@@ -14,6 +14,13 @@ export const COUNTERS = {
   headrace_client_connections_accepted_total: "Client connections accepted.",
   headrace_slot_seconds_total: "Time that finished requests held their slots.",
   headrace_slots_given_back_total: "Requests that held a slot and are over.",
+  headrace_shadow_same_total: "Mirrored requests that the shadow answered as they were answered.",
+  headrace_shadow_status_differences_total: "Mirrored requests that the shadow answered with another status.",
+  headrace_shadow_body_differences_total: "Mirrored requests that the shadow answered with another body.",
+  headrace_shadow_failures_total:
+    "Mirrored requests that the shadow's app did not answer: refused, cut off, too late.",
+  headrace_shadow_skipped_total:
+    "Requests that were not mirrored because too many mirrored ones were under way.",
   headrace_response_bytes_total: "Bytes of responses sent to clients, heads included.",
 } as const;
 
@@ -48,5 +55,7 @@ export const EVENTS = {
     "Client connections are turned away: the process is near its limit of open files.",
   "gateway.internal_port":
     "A port by which services call each other cannot be listened on; clients are served all the same.",
+  "gateway.shadow_differs":
+    "A shadow answered a mirrored request otherwise than it was answered; at most one a second is told.",
   "gateway.request_stuck": "A request is over its time and its app has not returned within the grace.",
 } as const;

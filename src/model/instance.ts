@@ -68,6 +68,8 @@ export interface RevisionShare {
   /** Percent; 0 for one that only a tag leads to. */
   readonly weight: number;
   readonly tags: readonly string[];
+  /** Percent of the requests that are mirrored to it; 0: none. */
+  readonly shadow: number;
   /** Instances that take requests. */
   readonly instances: number;
 }

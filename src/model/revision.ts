@@ -7,6 +7,7 @@ export interface TrafficReport {
   readonly targets: readonly TargetReport[];
   /** In the order of the alphabet. */
   readonly tags: readonly TagReport[];
+  readonly shadow: ShadowReport | null;
   /** The targets before the last change, which a rollback brings back; null when there was no change. */
   readonly before: readonly TargetReport[] | null;
   /** The one that is under way, or came to its end last; null without one, or when the traffic was changed since. */
@@ -24,12 +25,21 @@ export interface TagReport {
   readonly revision: string;
 }
 
+/** A share of the requests is mirrored to this revision; nobody gets its answers. */
+export interface ShadowReport {
+  readonly revision: string;
+  /** Whole percent. */
+  readonly percent: number;
+}
+
 /** One revision, as long as it is kept. */
 export interface RevisionReport {
   readonly revision: string;
   /** Its share of the requests in percent; 0 for none. */
   readonly weight: number;
   readonly tags: readonly string[];
+  /** Percent of the requests that are mirrored to it; 0: none. */
+  readonly shadow: number;
   /** Unix milliseconds. */
   readonly createdAt: number;
   /** SHA-256 of its Python files; empty when there were too many to keep. */
@@ -47,6 +57,8 @@ export interface TrafficWish {
   readonly targets?: readonly TargetReport[];
   readonly tags?: readonly TagReport[];
   readonly untag?: readonly string[];
+  /** 0% takes it away. */
+  readonly shadow?: ShadowReport;
 }
 
 /**

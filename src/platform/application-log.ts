@@ -43,9 +43,11 @@ export class ApplicationLog {
     this.#tell("platform.apply_failed", message, known);
   }
 
-  traffic(service: string, { targets, tags }: Traffic): void {
+  traffic(service: string, { targets, tags, shadow }: Traffic): void {
     const tagged = tags.map(({ tag, revision }) => `, ${tag} is ${revisionName(revision)}`).join("");
-    const message = `Requests for ${service}: ${trafficText(targets)}${tagged}`;
+    const mirrored =
+      shadow === null ? "" : `, ${shadow.percent}% are mirrored to ${revisionName(shadow.revision)}`;
+    const message = `Requests for ${service}: ${trafficText(targets)}${tagged}${mirrored}`;
     this.#tell("platform.traffic", message, { "service.name": service });
   }
 

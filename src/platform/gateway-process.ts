@@ -21,6 +21,7 @@ import { type FromGateway, type RevisionStart, type ToGateway, TURNS_FILE } from
 
 /** For the last lines of the access log, when its reader is slow. */
 const LAST_LINES_MS = 500;
+const DIFFERENCE_MS = 1_000;
 
 type Start = Extract<ToGateway, { type: "start" }>;
 
@@ -58,12 +59,14 @@ class Gateway {
   readonly #access: AccessLog | null;
   readonly #internal: Internal;
   #listener: Listener | undefined;
+  #differenceAt = Number.NEGATIVE_INFINITY;
 
   constructor(start: Start) {
     this.#start = start;
     this.#meter = new Meter(start.meter, start.column);
     const turns = new TurnsFile(join(start.runDir, TURNS_FILE));
-    this.#entrance = new Entrance((service) => turns.of(service));
+    const differs = (text: string, revision: string) => this.#shadowDiffers(text, revision);
+    this.#entrance = new Entrance((service) => turns.of(service), differs);
     this.#access = openAccessLog(start.front);
     this.#bell = new Doorbell(start.runDir, start.column, () => this.#called());
     this.#internal = this.#makeInternal();
@@ -117,6 +120,17 @@ class Gateway {
     }
     await Promise.all(connected);
     send({ type: "ready", port: this.#listener.port });
+  }
+
+  /** Of many differences one a second is told: they are counted in the metrics. */
+  #shadowDiffers(text: string, revision: string): void {
+    const now = performance.now();
+    if (now - this.#differenceAt < DIFFERENCE_MS) return;
+    this.#differenceAt = now;
+    const message = `Shadow ${revision}: ${text}`;
+    const fields = { "service.version": revision };
+    const event = "gateway.shadow_differs";
+    send({ type: "log", record: { time: Date.now(), level: "warn", event, message, fields } });
   }
 
   #instanceFiles(): number {

@@ -85,5 +85,8 @@ function affinitySettings(affinity: RunConfig["affinity"], secret: string): Affi
 export function soleRouting(service: string, key: string): Routing {
   const everything = { host: "", path: "/", methods: [], headers: [], strip: false, rewrite: "" };
   const split = [{ key, weight: 1 }];
-  return { services: [{ service, routes: [everything], split, splitBy: null, tags: [] }], redirects: [] };
+  return {
+    services: [{ service, routes: [everything], split, splitBy: null, tags: [], shadow: null }],
+    redirects: [],
+  };
 }

@@ -49,7 +49,9 @@ export class Reporter {
       limits: status.limits,
       scaling: scaling?.loop.report() ?? null,
       line: { waiting: table.waitingAll(), depth: config.lineDepth },
-      revisions: [{ revision: revision.name, weight: 100, tags: [], instances: pool.counts.ready }],
+      revisions: [
+        { revision: revision.name, weight: 100, tags: [], shadow: 0, instances: pool.counts.ready },
+      ],
       rollout: null,
       gateways: await this.#gateways(),
       instances: await this.#instances(),

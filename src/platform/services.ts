@@ -4,12 +4,12 @@ import type { ApplicationConfig, ServiceConfig } from "../config/file/config.ts"
 import { revisionName } from "../config/service.ts";
 import type { Routing } from "../gateway/settings.ts";
 import type { RevisionShare, StatusReport } from "../model/instance.ts";
-import type { RevisionReport, TargetReport, TrafficReport } from "../model/revision.ts";
+import type { RevisionReport, ShadowReport, TargetReport, TrafficReport } from "../model/revision.ts";
 import type { DecisionReport } from "../model/scaling.ts";
 import type { ServiceMetrics } from "./application-metrics.ts";
 import type { Live } from "./fleet.ts";
 import type { ServiceState } from "./revisions/store.ts";
-import { type Target, weightOf } from "./revisions/traffic.ts";
+import { type Mirrored, type Target, weightOf } from "./revisions/traffic.ts";
 import type { Rollouts } from "./rollout/rollouts.ts";
 
 /** A service as it runs. */
@@ -27,11 +27,12 @@ export function routing(config: ApplicationConfig, services: ReadonlyMap<string,
     services: config.services.map(({ name, routes, splitBy }) => {
       const { state, live } = services.get(name)!;
       const key = (revision: number) => live.get(revision)!.revision.key;
-      const { targets, tags } = state.traffic;
+      const { targets, tags, shadow } = state.traffic;
       return {
         ...{ service: name, routes, splitBy },
         split: targets.map(({ revision, weight }) => ({ key: key(revision), weight })),
         tags: tags.map(({ tag, revision }) => ({ tag, key: key(revision) })),
+        shadow: shadow === null ? null : { key: key(shadow.revision), percent: shadow.percent },
       };
     }),
   };
@@ -94,6 +95,7 @@ export class ServiceViews {
       service: name,
       targets: traffic.targets.map(targetOf),
       tags: traffic.tags.map(({ tag, revision }) => ({ tag, revision: revisionName(revision) })),
+      shadow: shadowOf(traffic.shadow),
       before: before?.map(targetOf) ?? null,
       rollout: this.#rollouts.report(name),
     };
@@ -117,9 +119,10 @@ export class ServiceViews {
 }
 
 function shareOf({ state, live }: Service, number: number): RevisionShare {
-  const { targets, tags } = state.traffic;
+  const { targets, tags, shadow } = state.traffic;
   return {
     revision: revisionName(number),
+    shadow: shadow?.revision === number ? shadow.percent : 0,
     weight: weightOf(targets, number),
     tags: tags.filter(({ revision }) => revision === number).map(({ tag }) => tag),
     instances: live.get(number)?.revision.pool.counts.ready ?? 0,
@@ -140,6 +143,10 @@ async function statusOf(service: Service): Promise<StatusReport> {
     revisions: numbers.map((number) => shareOf(service, number)),
     instances: reports.flatMap(({ instances }) => instances),
   };
+}
+
+function shadowOf(shadow: Mirrored | null): ShadowReport | null {
+  return shadow === null ? null : { revision: revisionName(shadow.revision), percent: shadow.percent };
 }
 
 function targetOf({ revision, weight }: Target): TargetReport {

@@ -62,7 +62,8 @@ export function testSettings(
 /** The pipeline of a gateway that knows one revision, to which everything goes. */
 export function acceptFor(core: Core, trustedProxies: readonly string[] = [], internal = false): Accept {
   const split = new Split([{ to: core, name: "rev-1", weight: 1 }]);
-  const find = () => ({ kind: "service", split, rewrite: null, splitBy: null, tags: new Map() }) as const;
+  const find = () =>
+    ({ kind: "service", split, rewrite: null, splitBy: null, shadow: null, tags: new Map() }) as const;
   const { access } = core.ports;
   return createPipeline({ entrance: { find }, meter: core.meter, access, trustedProxies, internal });
 }

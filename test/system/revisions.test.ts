@@ -203,6 +203,7 @@ describe("the state of an application", () => {
       ],
       tags: [{ tag: "blue", revision: "rev-3" }],
       before: [{ revision: "rev-3", weight: 100 }],
+      shadow: null,
       rollout: null,
     });
     expect(await counted(headrace, 100)).toEqual({ "200 v1 v1": 40, "200 v2 v2": 60 });

@@ -50,7 +50,7 @@ const status: StatusReport = {
   limits: [],
   scaling: null,
   line: { waiting: 2, depth: 1_600 },
-  revisions: [{ revision: "rev-1", weight: 100, tags: [], instances: 1 }],
+  revisions: [{ revision: "rev-1", weight: 100, tags: [], shadow: 0, instances: 1 }],
   rollout: null,
   gateways: [
     {

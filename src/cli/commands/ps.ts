@@ -150,13 +150,17 @@ function one(
     status.revisions.length > 1 || status.revisions.some(({ tags }) => tags.length > 0);
   const revisions = severalRevisions ? table(revisionColumns, status.revisions) : "";
   const shown = severalRevisions ? [...columns.slice(0, 1), REVISION, ...columns.slice(1)] : columns;
+  const mirrored = status.revisions
+    .filter(({ shadow }) => shadow > 0)
+    .map(({ revision, shadow }) => `${shadow}% of the requests are mirrored to ${revision}\n`)
+    .join("");
   const { rollout } = status;
   const shares = status.revisions.map(({ revision, weight }) => `${revision} ${weight}%`).join(", ");
   const rolling = rollout === null ? "" : `rollout: ${rolloutText(status.service, rollout, shares)}\n`;
   const scaling = status.scaling === null ? "" : `${scalingText(status.scaling)}  `;
   const tail = `${scaling}line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}${slotsText(status)}${limitsText(status.limits)}\n`;
   const gateways = withGateways ? table(gatewayColumns, status.gateways) : "";
-  return `${head}${revisions}${rolling}${table(shown, status.instances)}${gateways}${tail}`;
+  return `${head}${revisions}${mirrored}${rolling}${table(shown, status.instances)}${gateways}${tail}`;
 }
 
 const instanceColumns: readonly Column<InstanceReport>[] = [

@@ -1,7 +1,7 @@
-import { Exit } from "../../base/errors.ts";
-import { list, toggle } from "../../config/option.ts";
+import { Exit, HeadraceError } from "../../base/errors.ts";
+import { list, text, toggle } from "../../config/option.ts";
 import { revisionNumber } from "../../config/service.ts";
-import type { TrafficReport, TrafficWish } from "../../model/revision.ts";
+import type { ShadowReport, TrafficReport, TrafficWish } from "../../model/revision.ts";
 import { AdminClient, findPlace, servicePath, targetOptions } from "../admin-client.ts";
 import { readArguments } from "../arguments.ts";
 import type { Io } from "../io.ts";
@@ -13,6 +13,7 @@ Usage
   headrace traffic SERVICE
   headrace traffic SERVICE --to rev-7=10 --to rev-6=90
   headrace traffic SERVICE --tag blue=rev-7
+  headrace traffic SERVICE --shadow rev-7=5%
 
   Revisions that have no instances are started first. headrace rollback SERVICE takes a change of the shares back.
 `;
@@ -28,6 +29,14 @@ function readShare(entry: string): { readonly revision: string; readonly weight:
 function readTag(entry: string): { readonly tag: string; readonly revision: string } | null {
   const [, tag, revision] = /^([^=\s]+)=(rev-\d+)$/.exec(entry) ?? [];
   return tag === undefined || revisionNumber(revision!) === null ? null : { tag, revision: revision! };
+}
+
+/** @throws HeadraceError when it is none */
+function mirroredBy(entry: string): ShadowReport {
+  const share = readShare(entry);
+  if (share !== null) return { revision: share.revision, percent: share.weight };
+  const message = `--shadow: ${JSON.stringify(entry)} cannot be used. Write a revision and its share, such as rev-7=5%.`;
+  throw new HeadraceError("invalid_value", message, { exit: Exit.USAGE });
 }
 
 export const trafficOptions = {
@@ -46,6 +55,12 @@ export const trafficOptions = {
     check: (entry) => (readTag(entry) === null ? "a tag and its revision, such as blue=rev-7" : null),
   }),
   untag: list({ flag: "untag", group: "Flags", placeholder: "TAG", doc: "Takes a tag away." }),
+  shadow: text({
+    flag: "shadow",
+    group: "Flags",
+    placeholder: "REVISION=PERCENT",
+    doc: "Also sends this share of the requests (GET, HEAD and OPTIONS) to a revision whose answers nobody gets, and compares them: headrace_shadow_* of the metrics. 0 ends it.",
+  }),
   json: toggle({ flag: "json", group: "Flags", fallback: false, doc: "Prints JSON, for programs." }),
   ...targetOptions,
 } as const;
@@ -60,13 +75,14 @@ export async function traffic(argv: readonly string[], io: Io): Promise<number> 
   } as const;
   const read = readArguments(shape, argv, io);
   if (typeof read === "number") return read;
-  const { to, tag, untag, json } = read.values;
+  const { to, tag, untag, shadow, json } = read.values;
   const body: TrafficWish = {
     targets: to.map((entry) => readShare(entry)!),
     tags: tag.map((entry) => readTag(entry)!),
     untag,
+    ...(shadow === "" ? {} : { shadow: mirroredBy(shadow) }),
   };
-  const changes = to.length + tag.length + untag.length > 0;
+  const changes = to.length + tag.length + untag.length > 0 || shadow !== "";
   const admin = new AdminClient(findPlace(read.values, io));
   const path = servicePath(read.positionals[0]!, "/traffic");
   const report = await admin.json<TrafficReport>(path, changes ? { method: "PUT", body } : {});
@@ -75,11 +91,10 @@ export async function traffic(argv: readonly string[], io: Io): Promise<number> 
 }
 
 /** The shares as a table, and what a rollback would do. */
-export function trafficTable({ service, targets, tags, before }: TrafficReport): string {
-  const tagged = tags
-    .map(({ revision }) => revision)
-    .filter((name) => !targets.some((t) => t.revision === name));
-  const rows = [...targets, ...[...new Set(tagged)].map((revision) => ({ revision, weight: 0 }))];
+export function trafficTable({ service, targets, tags, shadow, before }: TrafficReport): string {
+  const named = [...tags, ...(shadow === null ? [] : [shadow])].map(({ revision }) => revision);
+  const without = new Set(named.filter((name) => !targets.some(({ revision }) => revision === name)));
+  const rows = [...targets, ...[...without].map((revision) => ({ revision, weight: 0 }))];
   const tagsOf = (name: string) => tags.filter(({ revision }) => revision === name).map(({ tag }) => tag);
   const shown = table(
     [
@@ -89,6 +104,9 @@ export function trafficTable({ service, targets, tags, before }: TrafficReport):
     ],
     rows,
   );
+  const mirrored =
+    shadow === null ? "" : `${shadow.percent}% of the requests are mirrored to ${shadow.revision}\n`;
   const earlier = before?.map(({ revision, weight }) => `${revision} ${weight}%`).join(", ");
-  return earlier === undefined ? shown : `${shown}headrace rollback ${service} brings back: ${earlier}\n`;
+  const back = earlier === undefined ? "" : `headrace rollback ${service} brings back: ${earlier}\n`;
+  return shown + mirrored + back;
 }

@@ -6,6 +6,7 @@ import type { Core } from "../core.ts";
 import type { RedirectRoute, Routing, ServiceRouting } from "../settings.ts";
 import type { Rewrite } from "./rewrite.ts";
 import { type Route, Router, wantedBy } from "./router.ts";
+import { type Differs, Shadow } from "./shadow.ts";
 import { type Share, Split } from "./split.ts";
 import { OwnTurns, type Turns } from "./turns.ts";
 
@@ -18,6 +19,8 @@ export interface ServiceDestination {
   readonly rewrite: Rewrite | null;
   /** Null: each request goes where its turn is. */
   readonly splitBy: KeySource | null;
+  /** Who else gets some of the requests; null: nobody. */
+  readonly shadow: Shadow | null;
   /** Where it leads under the host of a tag. */
   readonly tags: ReadonlyMap<string, ServiceDestination>;
 }
@@ -38,10 +41,12 @@ export class Entrance {
   /** All services by name, with routes or without: where others call them. */
   #services: ReadonlyMap<string, ServiceDestination> = new Map();
   readonly #turns: (service: number) => Turns;
+  readonly #differs: Differs;
 
   /** @param turns counts the requests of a service, by its number in the routing */
-  constructor(turns: (service: number) => Turns = () => new OwnTurns()) {
+  constructor(turns: (service: number) => Turns = () => new OwnTurns(), differs: Differs = () => {}) {
     this.#turns = turns;
+    this.#differs = differs;
   }
 
   /**
@@ -60,12 +65,15 @@ export class Entrance {
       if (shares.length === 0) continue;
       const split = new Split(shares, this.#turns(number));
       const { splitBy } = service;
+      const mirrored = service.shadow === null ? undefined : cores.get(service.shadow.key);
+      const shadow =
+        mirrored === undefined ? null : new Shadow(mirrored, service.shadow!.percent, this.#differs);
       const tags = tagged(service, null, cores);
-      services.set(service.service, { kind: "service", split, rewrite: null, splitBy, tags });
+      services.set(service.service, { kind: "service", split, rewrite: null, splitBy, shadow, tags });
       for (const route of service.routes) {
         const rewrite = rewriteOf(route);
         const tags = tagged(service, rewrite, cores);
-        routes.push({ route, to: { kind: "service", split, rewrite, splitBy, tags } });
+        routes.push({ route, to: { kind: "service", split, rewrite, splitBy, shadow, tags } });
       }
     }
     this.#router = new Router(routes);
@@ -111,7 +119,8 @@ function tagged(
   for (const { tag, key } of tags) {
     const shares = known([{ key, weight: 1 }], cores);
     if (shares.length === 0) continue;
-    found.set(tag, { kind: "service", split: new Split(shares), rewrite, splitBy: null, tags: new Map() });
+    const split = new Split(shares);
+    found.set(tag, { kind: "service", split, rewrite, splitBy: null, shadow: null, tags: new Map() });
   }
   return found;
 }

@@ -214,6 +214,7 @@ describe("an entrance", () => {
     routes: [{ ...everything, path, host: "shop.test" }],
     split: [{ key: `${name}-1`, weight: 100 }],
     splitBy: null,
+    shadow: null,
     tags: Object.entries(tags).map(([tag, key]) => ({ tag, key })),
   });
   const entrance = new Entrance();

@@ -8,6 +8,7 @@ import type { ServiceState } from "./store.ts";
 import {
   all,
   changedTags,
+  checkedShadow,
   checkedTargets,
   collectable,
   needed,
@@ -60,7 +61,12 @@ export function withWish(state: ServiceState, wish: TrafficWish): ServiceState {
   const set = (wish.tags ?? []).map(({ tag, revision }) => ({ tag, revision: numberOf(revision) }));
   const tags = changedTags(state.traffic.tags, { set, remove: wish.untag ?? [] }, known);
   const changed = withTargets(state, targets);
-  return { ...changed, traffic: { targets, tags } };
+  const { shadow: mirrored } = wish;
+  const shadow =
+    mirrored === undefined
+      ? state.traffic.shadow
+      : checkedShadow({ revision: numberOf(mirrored.revision), percent: mirrored.percent }, known);
+  return { ...changed, traffic: { targets, tags, shadow } };
 }
 
 /**
@@ -77,7 +83,7 @@ export function rolledBack(state: ServiceState): ServiceState {
 /** Without the revisions that are too old to be kept. Those that a rollback would bring back are kept. */
 function collected(state: ServiceState): ServiceState {
   const { traffic, before, revisions } = state;
-  const wanted = needed({ targets: [...traffic.targets, ...(before ?? [])], tags: traffic.tags });
+  const wanted = needed({ ...traffic, targets: [...traffic.targets, ...(before ?? [])] });
   const kept = new Map(revisions);
   for (const number of collectable(revisions.keys(), wanted)) kept.delete(number);
   return { ...state, revisions: kept };

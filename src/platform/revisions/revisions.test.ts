@@ -178,7 +178,11 @@ describe("the store", () => {
     store.close();
     const again = StateStore.open(folder);
     expect(again.load()).toEqual(new Map([["api", state]]));
-    const fewer = { ...state, revisions: new Map([[3, record(3)]]), traffic: { targets: all(3), tags: [] } };
+    const fewer = {
+      ...state,
+      revisions: new Map([[3, record(3)]]),
+      traffic: { targets: all(3), tags: [], shadow: null },
+    };
     again.save(
       new Map([
         ["api", fewer],

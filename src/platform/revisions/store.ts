@@ -8,12 +8,9 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Exit, HeadraceError, messageOf } from "../../base/errors.ts";
 import type { RevisionConfig, RevisionRecord } from "./record.ts";
-import type { Tag, Target, Traffic } from "./traffic.ts";
+import type { Mirrored, Tag, Target, Traffic } from "./traffic.ts";
 
 const FILE = "state.sqlite";
-
-/** Raised when the tables change; a file of another version is not touched. */
-const VERSION = 1;
 
 const TABLES = `
   CREATE TABLE revisions (
@@ -29,6 +26,9 @@ const TABLES = `
   ) STRICT;
 `;
 
+/** From one version of the file to the next. What is here stays; changes are new steps. A file of a later version is not touched. */
+const STEPS = [TABLES, "ALTER TABLE traffic ADD COLUMN shadow TEXT"];
+
 /** All that is known of a service. */
 export interface ServiceState {
   /** By number. */
@@ -41,7 +41,7 @@ export interface ServiceState {
 /** What is known of a service of which nothing is. */
 export const noState: ServiceState = {
   revisions: new Map(),
-  traffic: { targets: [], tags: [] },
+  traffic: { targets: [], tags: [], shadow: null },
   before: null,
 };
 
@@ -90,10 +90,14 @@ export class StateStore {
       (of(row.service).revisions as Map<number, RevisionRecord>).set(row.number, recordOf(row));
     }
     const tags = Map.groupBy(this.#rows<TagRow>("SELECT * FROM tags ORDER BY tag"), (row) => row.service);
-    for (const { service, targets, before } of this.#rows<TrafficRow>("SELECT * FROM traffic")) {
+    for (const { service, targets, before, shadow } of this.#rows<TrafficRow>("SELECT * FROM traffic")) {
       const named = (tags.get(service) ?? []).map(({ tag, revision }) => ({ tag, revision }));
       const known = of(service);
-      known.traffic = { targets: JSON.parse(targets) as Target[], tags: named };
+      known.traffic = {
+        targets: JSON.parse(targets) as Target[],
+        tags: named,
+        shadow: shadow === null ? null : (JSON.parse(shadow) as Mirrored),
+      };
       known.before = before === null ? null : (JSON.parse(before) as Target[]);
     }
     return services;
@@ -123,10 +127,11 @@ export class StateStore {
       add.run(service, number, createdAt, JSON.stringify(config), JSON.stringify(secrets), code);
     }
     const shares = JSON.stringify(traffic.targets);
+    const mirrored = traffic.shadow === null ? null : JSON.stringify(traffic.shadow);
     const shown = before === null ? null : JSON.stringify(before);
     this.#db
-      .query("INSERT OR REPLACE INTO traffic VALUES (?, ?, ?, ?)")
-      .run(service, shares, shown, Date.now());
+      .query("INSERT OR REPLACE INTO traffic VALUES (?, ?, ?, ?, ?)")
+      .run(service, shares, shown, Date.now(), mirrored);
     this.#db.query("DELETE FROM tags WHERE service = ?").run(service);
     const tag = this.#db.query("INSERT INTO tags VALUES (?, ?, ?)");
     for (const each of traffic.tags as readonly Tag[]) tag.run(service, each.tag, each.revision);
@@ -150,6 +155,7 @@ interface TrafficRow {
   readonly service: string;
   readonly targets: string;
   readonly before: string | null;
+  readonly shadow: string | null;
 }
 
 interface TagRow {
@@ -170,10 +176,10 @@ function recordOf({ number, created_at, config, secrets, code }: RevisionRow): R
 
 function prepare(db: Database): void {
   const { user_version: version } = db.query("PRAGMA user_version").get() as { user_version: number };
-  if (version === VERSION) return;
-  if (version !== 0) throw new Error(`it is of version ${version}, this Headrace knows ${VERSION}`);
-  db.run(TABLES);
-  db.run(`PRAGMA user_version = ${VERSION}`);
+  if (version > STEPS.length)
+    throw new Error(`it is of version ${version}, this Headrace knows ${STEPS.length}`);
+  for (const step of STEPS.slice(version)) db.run(step);
+  db.run(`PRAGMA user_version = ${STEPS.length}`);
 }
 
 function unusable(folder: string, error: unknown): HeadraceError {

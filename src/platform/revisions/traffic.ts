@@ -16,12 +16,20 @@ export interface Tag {
   readonly revision: number;
 }
 
+/** A revision that a share of the requests is mirrored to; nobody gets its answers. */
+export interface Mirrored {
+  readonly revision: number;
+  /** Whole percent, above 0. */
+  readonly percent: number;
+}
+
 /** Where the requests of a service go. */
 export interface Traffic {
   /** Each revision once, newest first; weights above 0 that add up to 100. */
   readonly targets: readonly Target[];
   /** Each tag once, in the order of the alphabet. */
   readonly tags: readonly Tag[];
+  readonly shadow: Mirrored | null;
 }
 
 /** What weights add up to. */
@@ -39,8 +47,8 @@ export function all(revision: number): readonly Target[] {
 }
 
 /** The revisions that have to run. */
-export function needed({ targets, tags }: Traffic): ReadonlySet<number> {
-  return new Set([...targets, ...tags].map(({ revision }) => revision));
+export function needed({ targets, tags, shadow }: Traffic): ReadonlySet<number> {
+  return new Set([...targets, ...tags, ...(shadow === null ? [] : [shadow])].map(({ revision }) => revision));
 }
 
 /** The share of a revision, 0 for none. */
@@ -100,6 +108,18 @@ export function changedTags(
 
 function tagsHint(tags: readonly Tag[]): string {
   return tags.length === 0 ? "There are none." : `There are ${tags.map(({ tag }) => tag).join(", ")}.`;
+}
+
+/**
+ * The shadow after a change; null for 0%.
+ * @throws HeadraceError traffic_invalid, revision_unknown
+ */
+export function checkedShadow({ revision, percent }: Mirrored, known: ReadonlySet<number>): Mirrored | null {
+  if (!known.has(revision)) throw unknownRevision(revision, known);
+  if (!Number.isInteger(percent) || percent < 0 || percent > WHOLE) {
+    throw invalid(`rev-${revision}=${percent} is no share.`, "Write whole percents from 0 to 100.");
+  }
+  return percent === 0 ? null : { revision, percent };
 }
 
 /** The numbers of revisions to forget: all but the {@link KEPT} newest, and those that are still wanted. */
