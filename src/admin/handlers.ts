@@ -56,6 +56,10 @@ export function makeHandlers(tools: HandlerTools): Handlers<Routes> {
     stacks: async ({ params }) => acted(await ports.stacks(params.instance), "admin_instance_unknown"),
     restartService: async ({ params }) =>
       acted(await ports.restartService(params.service), "admin_service_unknown"),
+    stopService: async ({ params }) =>
+      acted(await ports.stopService(params.service), "admin_service_unknown"),
+    startService: async ({ params }) =>
+      acted(await ports.startService(params.service), "admin_service_unknown"),
     restartInstance: async ({ params }) =>
       acted(await ports.restart(params.instance), "admin_instance_unknown"),
   };

@@ -58,6 +58,10 @@ export interface AdminPorts {
   stacks(instance: string): Promise<ActionOutcome>;
   /** Replaces all instances of a service, one after the other. Resolves when all are replaced, or one could not be. */
   restartService(service: string): Promise<ActionOutcome>;
+  /** Takes a service down. Resolves when it is down. */
+  stopService(service: string): Promise<ActionOutcome>;
+  /** Starts it again. Resolves when it serves, or could not. */
+  startService(service: string): Promise<ActionOutcome>;
   /** Replaces one instance. Resolves when the replacement serves, or could not. */
   restart(instance: string): Promise<ActionOutcome>;
 }

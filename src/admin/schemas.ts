@@ -115,6 +115,7 @@ export const status: Schema<StatusReport> = object("Service", {
   pid: integer("The process of Headrace."),
   uptimeMs: ms("Time since its start"),
   ready: boolean("Whether requests can be served."),
+  stopped: boolean("Whether it was stopped: it has no instances then, and its requests are refused."),
   preload: object(
     "",
     { level: oneOf(["app", "imports", "off"]), reasons: array(string()) },

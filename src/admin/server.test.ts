@@ -23,6 +23,7 @@ const report: StatusReport = {
   pid: 1,
   uptimeMs: 1,
   ready: true,
+  stopped: false,
   preload: { level: "app", reasons: [] },
   concurrency: 80,
   measured: null,
@@ -98,6 +99,8 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     reload: act("reload"),
     stacks: act("stacks"),
     restartService: act("restartService"),
+    stopService: act("stopService"),
+    startService: act("startService"),
     restart: act("restart"),
   };
   const server = startAdmin({

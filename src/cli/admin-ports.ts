@@ -7,6 +7,7 @@ import type { Running } from "../platform/start.ts";
 /** Binds the admin server to what runs, once it does. @param running null until the start is done */
 export function adminPorts(service: string, running: () => Running | null): AdminPorts {
   const alone = async (name: string) => (name === service ? ALONE : ({ kind: "unknown-service" } as const));
+  const notAlone = async (name: string) => (name === service ? SOLE : ({ kind: "unknown-service" } as const));
   return {
     readiness: () => running()?.ready() ?? { ready: false, why: "the start is still under way" },
     status: async () => (await running()?.status()) ?? null,
@@ -32,6 +33,8 @@ export function adminPorts(service: string, running: () => Running | null): Admi
       if (name !== service) return Promise.resolve({ kind: "unknown-service" });
       return act(running(), (here) => here.restartAll().then(() => true));
     },
+    stopService: notAlone,
+    startService: notAlone,
     stacks: (instance) => act(running(), (here) => here.stacks(instance)),
     restart: (instance) => act(running(), (here) => here.restart(instance)),
   };
@@ -42,6 +45,12 @@ const ALONE = {
   code: "revisions_need_file",
   message:
     "headrace run has one revision. Write a headrace.yaml and start it with headrace up to have several.",
+} as const;
+
+const SOLE = {
+  kind: "failed",
+  code: "service_alone",
+  message: "headrace run serves one service. headrace down stops it.",
 } as const;
 
 /** The same for an application. @param reload reads the file again and applies it */
@@ -66,6 +75,8 @@ export function applicationPorts(
     decisions: () => (running() === null ? null : []),
     reload: () => act(running(), () => reload().then(() => true)),
     restartService: (name) => act(running(), (here) => here.restartService(name)),
+    stopService: (name) => act(running(), (here) => here.stopService(name)),
+    startService: (name) => act(running(), (here) => here.startService(name)),
     stacks: (instance) => act(running(), (here) => here.stacks(instance)),
     restart: (instance) => act(running(), (here) => here.restart(instance)),
   };

@@ -20,6 +20,7 @@ Usage
   headrace check             Say what is wrong with headrace.yaml
   headrace ps                Show the Headraces that run here, with their instances
   headrace logs [SERVICE]    Show the last log lines; -f goes on
+  headrace stop SERVICE      Take one service down; start SERVICE brings it back
   headrace restart SERVICE   Replace all its instances, without losing a request
   headrace events            Show what happened of late; -f goes on
   headrace doctor APP        Say what makes an app slow to start or unsafe to fork

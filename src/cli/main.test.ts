@@ -127,6 +127,7 @@ describe("what is said once it runs", () => {
     pid: 1,
     uptimeMs: 1,
     ready: true,
+    stopped: false,
     preload: { level: "imports", reasons: ["grpc was imported"] },
     concurrency: 1,
     measured: null,

@@ -20,6 +20,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import("./commands/check.ts")).check,
   ps: async () => (await import("./commands/ps.ts")).ps,
   logs: async () => (await import("./commands/logs.ts")).logs,
+  stop: async () => (await import("./commands/stop.ts")).stop,
+  start: async () => (await import("./commands/start.ts")).start,
   restart: async () => (await import("./commands/restart.ts")).restart,
   events: async () => (await import("./commands/events.ts")).events,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,

@@ -7,6 +7,11 @@ export const GATEWAY_ERRORS = {
     whose: "user",
     text: "No service has a route for the request's host, path, method and headers.",
   },
+  HR_SERVICE_STOPPED: {
+    status: 503,
+    whose: "user",
+    text: "The service was stopped with headrace stop, and not started again.",
+  },
   HR_LINE_FULL: {
     status: 429,
     whose: "system",

@@ -87,9 +87,12 @@ function answer(
   destination: Exclude<Destination, { kind: "service" }> | undefined,
   ports: AnswerPorts,
 ): Answer {
+  const { requestId, head } = request;
   const reply =
     destination === undefined
-      ? refuse("HR_NO_ROUTE", request.requestId)
-      : redirect(destination.redirect.status, locationOf(request.head, destination.redirect));
+      ? refuse("HR_NO_ROUTE", requestId)
+      : destination.kind === "stopped"
+        ? refuse("HR_SERVICE_STOPPED", requestId)
+        : redirect(destination.redirect.status, locationOf(head, destination.redirect));
   return new Answer(ports, request, reply).send();
 }

@@ -65,6 +65,8 @@ export interface ServiceRouting {
   readonly split: readonly { readonly key: string; readonly weight: number }[];
   /** What a request is known by when it is to get the same revision as the one before; null: nothing. */
   readonly splitBy: KeySource | null;
+  /** It was stopped: its requests are refused. Nothing is in the split then. */
+  readonly stopped: boolean;
   /** Revisions that are also reached under a host of their own, see route/tags.ts. */
   readonly tags: readonly { readonly tag: string; readonly key: string }[];
   /** A revision that a share of the requests, whole percent, is mirrored to; null: none. */

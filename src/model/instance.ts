@@ -86,6 +86,8 @@ export interface StatusReport {
   readonly pid: number;
   readonly uptimeMs: number;
   readonly ready: boolean;
+  /** It was stopped with headrace stop: it has no instances, and its requests are refused. */
+  readonly stopped: boolean;
   /** Preload level that holds, and why it is not a higher one. */
   readonly preload: { readonly level: "app" | "imports" | "off"; readonly reasons: readonly string[] };
   readonly concurrency: number;

@@ -11,6 +11,8 @@ type Told =
   | "platform.applied"
   | "platform.apply_failed"
   | "platform.traffic"
+  | "platform.service_stopped"
+  | "platform.service_started"
   | "platform.stopping"
   | "platform.stopped";
 
@@ -49,6 +51,15 @@ export class ApplicationLog {
       shadow === null ? "" : `, ${shadow.percent}% are mirrored to ${revisionName(shadow.revision)}`;
     const message = `Requests for ${service}: ${trafficText(targets)}${tagged}${mirrored}`;
     this.#tell("platform.traffic", message, { "service.name": service });
+  }
+
+  serviceStopped(service: string): void {
+    const message = `${service} is stopped: its requests are refused, those in flight finish`;
+    this.#tell("platform.service_stopped", message, { "service.name": service });
+  }
+
+  serviceStarted(service: string): void {
+    this.#tell("platform.service_started", `${service} serves again`, { "service.name": service });
   }
 
   stopping(reason: string): void {

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { Exit, HeadraceError } from "../base/errors.ts";
 import { ReleaseStack } from "../base/release.ts";
 import type { ApplicationConfig, ServiceConfig } from "../config/file/config.ts";
+import { revisionName } from "../config/service.ts";
 import { createMeterFile, MeterReader } from "../gateway/meter.ts";
 import { BOUNDS_S } from "../gateway/signals.ts";
 import type { OutputLine } from "../instances/index.ts";
@@ -40,6 +41,7 @@ import { needed, type Target, weightOf } from "./revisions/traffic.ts";
 import { defaultGuard, type GuardSettings, type Sample } from "./rollout/guard.ts";
 import { firstShares, type RolloutPlan } from "./rollout/rollout.ts";
 import { Rollouts } from "./rollout/rollouts.ts";
+import { ServiceSwitch } from "./service-switch.ts";
 import { routing, type Service, ServiceViews } from "./services.ts";
 
 export interface ApplicationIo {
@@ -78,6 +80,10 @@ export interface RunningApplication {
   revisions(service: string): readonly RevisionReport[] | undefined;
   /** Replaces all instances of a service, one after the other. False when there is no such service. @throws HeadraceError restart_failed */
   restartService(service: string): Promise<boolean>;
+  /** Takes a service down: its requests are refused, those in flight finish. Resolves when it is down; false when there is no such service. */
+  stopService(service: string): Promise<boolean>;
+  /** Starts it again. Resolves when it serves. @throws HeadraceError when it does not start: it stays down then */
+  startService(service: string): Promise<boolean>;
   stacks(instance: string): boolean;
   restart(instance: string): Promise<boolean>;
 }
@@ -118,6 +124,7 @@ class Application {
   readonly #rollouts: Rollouts;
   readonly #fresh: boolean;
   readonly #done = Promise.withResolvers<number>();
+  readonly #switch: ServiceSwitch;
   #config: ApplicationConfig;
   #services: ReadonlyMap<string, Service> = new Map();
   #changes: Promise<unknown> = Promise.resolve();
@@ -153,6 +160,13 @@ class Application {
     const { log, output } = io;
     const gateways = this.#gateways;
     this.#fleet = new Fleet({ runDir, codeDir: ledger.codeDir, columns, gateways, log, output });
+    this.#switch = new ServiceSwitch({
+      services: () => this.#services,
+      change: () => this.#change(this.#config, new Map()),
+      exclusive: (change) => this.#exclusive(change),
+      fleet: this.#fleet,
+      log: this.#log,
+    });
   }
 
   async start(): Promise<RunningApplication> {
@@ -193,7 +207,11 @@ class Application {
   }
 
   #running(): RunningApplication {
-    const views = new ServiceViews(() => this.#services, this.#rollouts);
+    const views = new ServiceViews({
+      services: () => this.#services,
+      rollouts: this.#rollouts,
+      url: () => this.#url,
+    });
     return {
       url: this.#url,
       done: this.#done.promise,
@@ -214,11 +232,12 @@ class Application {
         await this.#exclusive(() => this.#direct(service, rolledBack));
         return views.traffic(service);
       },
-      restartService: async (service) => {
-        const found = this.#services.get(service);
-        for (const { revision } of found?.live.values() ?? []) await revision.restartAll();
-        return found !== undefined;
+      restartService: (service) => this.#switch.restart(service),
+      stopService: async (service) => {
+        this.#rollouts.end(service);
+        return this.#switch.stop(service);
       },
+      startService: (service) => this.#switch.start(service),
       stacks: (instance) => [...this.#fleet.all].some((revision) => revision.pool.stacks(instance)),
       restart: async (instance) => {
         for (const { live } of this.#services.values())
@@ -240,6 +259,7 @@ class Application {
     const states = await this.#statesFor(next);
     const fresh = await this.#change(next, states);
     for (const name of states.keys()) this.#rollouts.end(name);
+    this.#switch.forgetAllBut(new Set(this.#services.keys()));
     this.#log.applied(fresh);
   }
 
@@ -248,16 +268,19 @@ class Application {
     if (service === undefined) return undefined;
     const { noTraffic = false, overMs = 0, guard = false } = wish;
     if (noTraffic && (overMs > 0 || guard)) throw noRollout();
+    // A deploy is meant to serve: it starts a service that was stopped.
+    return this.#switch.starting(name, () => this.#deployed(service, wish));
+  }
+
+  async #deployed(service: Service, wish: DeployWish): Promise<DeployReport> {
+    const { noTraffic = false, overMs = 0, guard = false } = wish;
+    const { name } = service.config;
     const record = await this.#fleet.record(service.config, newestOf(service.state) + 1);
     const before = service.state.traffic.targets;
     const plan = { service: name, revision: record.number, before, overMs, guard: guard ? GUARD : null };
     const state = withRevision(service.state, record, noTraffic ? before : firstShares(plan));
-    const [made] = await this.#change(
-      this.#config,
-      new Map([[name, state]]),
-      new Map([[name, record.number]]),
-    );
-    const revision = made!.revision.name;
+    await this.#change(this.#config, new Map([[name, state]]), new Map([[name, record.number]]));
+    const revision = revisionName(record.number);
     this.#log.deployed(name, revision, noTraffic);
     if (!noTraffic) this.#rollouts.end(name);
     const stepwise = overMs > 0 || guard;
@@ -364,7 +387,8 @@ class Application {
         const state = states.get(name) ?? this.#ledger.state(name);
         const running = this.#services.get(name)?.live ?? new Map<number, Live>();
         const live = new Map<number, Live>();
-        const wanted = needed(state.traffic);
+        const stopped = this.#switch.isOff(name);
+        const wanted = stopped ? new Set<number>() : needed(state.traffic);
         const extra = proven.get(name);
         for (const number of extra === undefined ? wanted : wanted.union(new Set([extra]))) {
           const known = running.get(number);
@@ -372,7 +396,7 @@ class Application {
           if (known === undefined) fresh.push(one);
           if (wanted.has(number)) live.set(number, one);
         }
-        services.set(name, { config: service, state, live });
+        services.set(name, { config: service, state, stopped, live });
       }
     } catch (error) {
       for (const { revision } of fresh) this.#fleet.all.delete(revision);

@@ -51,4 +51,16 @@ export const platformErrors = {
     exit: Exit.SYSTEM,
     text: "headrace init could not read the project's Python files; what Python said stands above.",
   },
+  service_stopped: {
+    whose: "user",
+    exit: Exit.USAGE,
+    text: "The service is stopped, so there is nothing to restart.",
+    hint: "Start it: headrace start NAME.",
+  },
+  service_alone: {
+    whose: "user",
+    exit: Exit.USAGE,
+    text: "headrace run serves one service, which is not stopped by itself.",
+    hint: "headrace down stops it.",
+  },
 } as const satisfies ErrorTable;

@@ -51,6 +51,7 @@ export class Fleet {
   /** Those that are not gone: those that serve, those that start, those that finish. */
   readonly all = new Set<Revision>();
   readonly #options: FleetOptions;
+  readonly #retiring = new WeakMap<Revision, Promise<void>>();
   #made = 0;
 
   constructor(options: FleetOptions) {
@@ -90,8 +91,19 @@ export class Fleet {
     return { number: record.number, revision, reporter: new Reporter({ revision, url: how.url, gateways }) };
   }
 
-  /** Nothing is routed to it any more: lets it finish what it has, what waits in its line included, then it is gone. */
-  async retire(revision: Revision, drainMs: number): Promise<void> {
+  /**
+   * Nothing is routed to it any more: lets it finish what it has, what waits in its line included, then it is gone. A second call waits
+   * for the first.
+   */
+  retire(revision: Revision, drainMs: number): Promise<void> {
+    const known = this.#retiring.get(revision);
+    if (known !== undefined) return known;
+    const retiring = this.#retire(revision, drainMs);
+    this.#retiring.set(revision, retiring);
+    return retiring;
+  }
+
+  async #retire(revision: Revision, drainMs: number): Promise<void> {
     const deadline = systemClock.now() + drainMs;
     while (revision.busy() && systemClock.now() < deadline) await Bun.sleep(IDLE_CHECK_MS);
     await revision.stop(Math.max(0, deadline - systemClock.now()));

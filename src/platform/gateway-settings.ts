@@ -86,7 +86,9 @@ export function soleRouting(service: string, key: string): Routing {
   const everything = { host: "", path: "/", methods: [], headers: [], strip: false, rewrite: "" };
   const split = [{ key, weight: 1 }];
   return {
-    services: [{ service, routes: [everything], split, splitBy: null, tags: [], shadow: null }],
+    services: [
+      { service, routes: [everything], split, splitBy: null, stopped: false, tags: [], shadow: null },
+    ],
     redirects: [],
   };
 }

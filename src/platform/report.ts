@@ -43,6 +43,7 @@ export class Reporter {
       pid: process.pid,
       uptimeMs: performance.now() - this.#startedAt,
       ready: this.ready().ready,
+      stopped: false,
       preload: status.preload,
       concurrency: control?.report.limit ?? config.concurrency,
       measured: control?.report.why ?? null,

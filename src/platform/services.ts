@@ -6,16 +6,19 @@ import type { Routing } from "../gateway/settings.ts";
 import type { RevisionShare, StatusReport } from "../model/instance.ts";
 import type { RevisionReport, ShadowReport, TargetReport, TrafficReport } from "../model/revision.ts";
 import type { DecisionReport } from "../model/scaling.ts";
+import { VERSION } from "../model/version.ts";
 import type { ServiceMetrics } from "./application-metrics.ts";
 import type { Live } from "./fleet.ts";
 import type { ServiceState } from "./revisions/store.ts";
-import { type Mirrored, type Target, weightOf } from "./revisions/traffic.ts";
+import { type Mirrored, needed, type Target, weightOf } from "./revisions/traffic.ts";
 import type { Rollouts } from "./rollout/rollouts.ts";
 
 /** A service as it runs. */
 export interface Service {
   readonly config: ServiceConfig;
   readonly state: ServiceState;
+  /** It was stopped: nothing of it runs. */
+  readonly stopped: boolean;
   /** Its revisions with a share or a tag, by number. */
   readonly live: ReadonlyMap<number, Live>;
 }
@@ -25,11 +28,12 @@ export function routing(config: ApplicationConfig, services: ReadonlyMap<string,
   return {
     redirects: config.redirects,
     services: config.services.map(({ name, routes, splitBy }) => {
-      const { state, live } = services.get(name)!;
+      const { state, live, stopped } = services.get(name)!;
+      if (stopped) return { service: name, routes, splitBy, split: [], stopped, tags: [], shadow: null };
       const key = (revision: number) => live.get(revision)!.revision.key;
       const { targets, tags, shadow } = state.traffic;
       return {
-        ...{ service: name, routes, splitBy },
+        ...{ service: name, routes, splitBy, stopped },
         split: targets.map(({ revision, weight }) => ({ key: key(revision), weight })),
         tags: tags.map(({ tag, revision }) => ({ tag, key: key(revision) })),
         shadow: shadow === null ? null : { key: key(shadow.revision), percent: shadow.percent },
@@ -42,16 +46,23 @@ export function routing(config: ApplicationConfig, services: ReadonlyMap<string,
 export class ServiceViews {
   readonly #services: () => ReadonlyMap<string, Service>;
   readonly #rollouts: Pick<Rollouts, "report">;
+  readonly #url: () => string;
 
-  constructor(services: () => ReadonlyMap<string, Service>, rollouts: Pick<Rollouts, "report">) {
-    this.#services = services;
-    this.#rollouts = rollouts;
+  constructor(from: {
+    readonly services: () => ReadonlyMap<string, Service>;
+    readonly rollouts: Pick<Rollouts, "report">;
+    readonly url: () => string;
+  }) {
+    this.#services = from.services;
+    this.#rollouts = from.rollouts;
+    this.#url = from.url;
   }
 
   status(): Promise<readonly StatusReport[]> {
     return Promise.all(
       [...this.#services()].map(async ([name, service]) => {
-        return { ...(await statusOf(service)), rollout: this.#rollouts.report(name) };
+        const status = service.stopped ? stoppedStatus(service, this.#url()) : await statusOf(service);
+        return { ...status, rollout: this.#rollouts.report(name) };
       }),
     );
   }
@@ -69,6 +80,8 @@ export class ServiceViews {
 
   ready(): { readonly ready: boolean; readonly why: string } {
     for (const [name, service] of this.#services()) {
+      // What is meant to be down is not missing.
+      if (service.stopped) continue;
       for (const { revision } of service.state.traffic.targets) {
         const { ready, why } = service.live.get(revision)!.reporter.ready();
         if (!ready) return { ready, why: `${name}: ${why}` };
@@ -147,6 +160,25 @@ async function statusOf(service: Service): Promise<StatusReport> {
 
 function shadowOf(shadow: Mirrored | null): ShadowReport | null {
   return shadow === null ? null : { revision: revisionName(shadow.revision), percent: shadow.percent };
+}
+
+/** Of a service that nothing runs of. */
+function stoppedStatus(service: Service, url: string): StatusReport {
+  const { run, name } = service.config;
+  const { traffic } = service.state;
+  const { targets } = traffic;
+  const numbers = [...needed(traffic)].sort((a, b) => b - a);
+  const weight = (number: number) => weightOf(targets, number);
+  const main = numbers.reduce((best, number) => (weight(number) > weight(best) ? number : best));
+  return {
+    ...{ version: VERSION, service: name, revision: revisionName(main), app: run.app, interface: "", url },
+    ...{ pid: process.pid, uptimeMs: 0, ready: false, stopped: true },
+    ...{ preload: { level: "off", reasons: [] }, concurrency: run.concurrency, limits: [], scaling: null },
+    measured: run.concurrencyMost === null ? null : "",
+    line: { waiting: 0, depth: run.lineDepth },
+    revisions: numbers.map((number) => shareOf(service, number)),
+    ...{ rollout: null, gateways: [], instances: [] },
+  };
 }
 
 function targetOf({ revision, weight }: Target): TargetReport {

@@ -63,6 +63,11 @@ export const platformEvents = {
     level: "error",
     text: "A rollout went back because the new revision was worse, or a step of it could not be made.",
   },
+  "platform.service_stopped": {
+    level: "info",
+    text: "One service was stopped: its requests are refused, those in flight finish.",
+  },
+  "platform.service_started": { level: "info", text: "A service that was stopped serves again." },
   "platform.stopping": { level: "info", text: "The stop was asked for; requests in flight may finish." },
   "platform.stopped": { level: "info", text: "Everything is down." },
   "platform.gateway_died": {

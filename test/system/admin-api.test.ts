@@ -63,6 +63,8 @@ const examples: Readonly<Record<keyof Routes, Example>> = {
   logs: { query: { service: "web", tail: "5", since: "1" } },
   reload: {},
   restartService: WEB,
+  stopService: { params: () => ({ service: "jobs" }) },
+  startService: { params: () => ({ service: "jobs" }) },
   stacks: ANY_INSTANCE,
   restartInstance: ANY_INSTANCE,
 };

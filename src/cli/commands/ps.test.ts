@@ -44,6 +44,7 @@ const status: StatusReport = {
   pid: 4000,
   uptimeMs: 3_800_000,
   ready: true,
+  stopped: false,
   preload: { level: "imports", reasons: ["a thread runs"] },
   concurrency: 80,
   measured: null,

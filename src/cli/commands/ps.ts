@@ -119,9 +119,10 @@ export function psText(answers: readonly Answer[]): string {
   return answers
     .map((answer, index) => {
       if (!("status" in answer)) return silent(answer);
-      // The gateways of an application are there for all its services: they stand below the last.
-      const last = answers[index + 1]?.state.pid !== answer.state.pid;
-      return whole(answer, last);
+      if (answer.status.stopped) return stopped(answer.status);
+      // The gateways of an application are there for all its services: they stand below the last that runs.
+      const next = answers.slice(index + 1).find((other) => "status" in other && !other.status.stopped);
+      return whole(answer, next?.state.pid !== answer.state.pid);
     })
     .join("\n");
 }
@@ -129,6 +130,10 @@ export function psText(answers: readonly Answer[]): string {
 function silent({ state, why }: { readonly state: RunState; readonly why: string }): string {
   const facts = [state.service, state.url, state.app, state.pid === 0 ? "" : `pid ${state.pid}`];
   return `${facts.filter((fact) => fact !== "").join("  ")}\n  No status: ${why.replace(/\.$/, "")}.\n`;
+}
+
+function stopped({ service, revision, app }: StatusReport): string {
+  return `${service}  ${revision}  ${app}  STOPPED: headrace start ${service}\n`;
 }
 
 function whole({ status, decisions }: Extract<Answer, { status: StatusReport }>, gateways: boolean): string {

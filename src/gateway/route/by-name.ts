@@ -28,5 +28,6 @@ export function findByName(
   const name = host.slice(0, -DOMAIN.length);
   const end = name.indexOf(TAG_END);
   if (end <= 0) return entrance.service(name);
-  return entrance.service(name.slice(end + TAG_END.length))?.tags.get(name.slice(0, end));
+  const found = entrance.service(name.slice(end + TAG_END.length));
+  return found?.kind === "service" ? found.tags.get(name.slice(0, end)) : found;
 }

@@ -11,7 +11,7 @@ import { type Share, Split } from "./split.ts";
 import { OwnTurns, type Turns } from "./turns.ts";
 
 /** Where a route leads. */
-export type Destination = ServiceDestination | RedirectDestination;
+export type Destination = ServiceDestination | StoppedDestination | RedirectDestination;
 
 export interface ServiceDestination {
   readonly kind: "service";
@@ -24,6 +24,13 @@ export interface ServiceDestination {
   /** Where it leads under the host of a tag. */
   readonly tags: ReadonlyMap<string, ServiceDestination>;
 }
+
+/** A service that takes no requests. */
+export interface StoppedDestination {
+  readonly kind: "stopped";
+}
+
+const STOPPED: StoppedDestination = { kind: "stopped" };
 
 export interface RedirectDestination {
   readonly kind: "redirect";
@@ -39,7 +46,7 @@ export class Entrance {
   /** All tags of all services. */
   #tags: ReadonlySet<string> = new Set();
   /** All services by name, with routes or without: where others call them. */
-  #services: ReadonlyMap<string, ServiceDestination> = new Map();
+  #services: ReadonlyMap<string, ServiceDestination | StoppedDestination> = new Map();
   readonly #turns: (service: number) => Turns;
   readonly #differs: Differs;
 
@@ -59,8 +66,14 @@ export class Entrance {
       const { host, path } = redirect;
       return { route: { host, path, methods: [], headers: [] }, to: { kind: "redirect", redirect } };
     });
-    const services = new Map<string, ServiceDestination>();
+    const services = new Map<string, ServiceDestination | StoppedDestination>();
     for (const [number, service] of routing.services.entries()) {
+      if (service.stopped) {
+        // Its routes stay its own: requests for it are not those of a service whose route is shorter.
+        services.set(service.service, STOPPED);
+        routes.push(...service.routes.map((route) => ({ route, to: STOPPED })));
+        continue;
+      }
       const shares = known(service.split, cores);
       if (shares.length === 0) continue;
       const split = new Split(shares, this.#turns(number));
@@ -82,7 +95,7 @@ export class Entrance {
   }
 
   /** A service as others call it. Undefined: there is none of this name. */
-  service(name: string): ServiceDestination | undefined {
+  service(name: string): ServiceDestination | StoppedDestination | undefined {
     return this.#services.get(name);
   }
 

@@ -215,13 +215,19 @@ describe("an entrance", () => {
     split: [{ key: `${name}-1`, weight: 100 }],
     splitBy: null,
     shadow: null,
+    stopped: false,
     tags: Object.entries(tags).map(([tag, key]) => ({ tag, key })),
   });
   const entrance = new Entrance();
   entrance.set(
     {
       redirects: [{ host: "shop.test", path: "/old", to: "/new", status: 308 }],
-      services: [service("a", "/a", { blue: "a-2" }), service("b", "/b", {}), service("gone", "/c", {})],
+      services: [
+        service("a", "/a", { blue: "a-2" }),
+        service("b", "/b", {}),
+        service("gone", "/c", {}),
+        { ...service("off", "/b/off", {}), stopped: true, split: [] },
+      ],
     },
     cores,
   );
@@ -242,6 +248,13 @@ describe("an entrance", () => {
     // No tag of any service: a host like any other.
     expect(to("green---shop.test", "/a")).toBeUndefined();
     expect(to("---shop.test", "/a")).toBeUndefined();
+  });
+
+  test("keeps the routes of a service that is stopped", () => {
+    expect(to("shop.test", "/b/off/x")).toBe("stopped");
+    expect(to("blue---shop.test", "/b/off/x")).toBe("stopped");
+    expect(to("shop.test", "/b")).toBe("b-1");
+    expect(entrance.service("off")?.kind).toBe("stopped");
   });
 
   test("leaves out what no gateway knows", () => {
