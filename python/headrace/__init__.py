@@ -23,7 +23,7 @@ def request_id() -> Optional[str]:
     """
     from .worker.context import request_id as current
 
-    return current.get() or None
+    return current() or None
 
 
 def service_url(name: str, path: str = "") -> str:

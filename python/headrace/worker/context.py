@@ -1,4 +1,4 @@
-"""The context variables that say which request the running code works for."""
+"""The context variable that says which request the running code works for: one, because each that is set costs every request."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from contextvars import ContextVar
 from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple, Union
 
-request_id: "ContextVar[str]" = ContextVar("headrace_request_id", default="")
-"""Empty outside of requests."""
-
 clock = time.monotonic
 
 
 class Work(Protocol):
-    """A request, as far as calls of other services on its behalf have to know it."""
+    """A request, as far as logs and calls of other services on its behalf have to know it."""
+
+    def id(self) -> str:
+        """As in the access log."""
 
     def origin(self) -> "Origin":
         """What it came with."""
@@ -21,6 +21,12 @@ class Work(Protocol):
 
 work: "ContextVar[Optional[Work]]" = ContextVar("headrace_work", default=None)
 """None outside of requests."""
+
+
+def request_id() -> str:
+    """The id of the request that the running code works for; empty outside of requests."""
+    current = work.get()
+    return "" if current is None else current.id()
 
 
 class Origin(NamedTuple):

@@ -49,7 +49,7 @@ class LineStream(io.TextIOWrapper):
         """Write text; complete lines leave at once."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        owner = request_id.get()
+        owner = request_id()
         with self._mutex:
             if owner != self._owner and (self._open or self._inside):
                 self._send(self._open + "\n", self._owner)

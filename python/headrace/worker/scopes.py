@@ -71,7 +71,7 @@ class ScopeBuilder:
         if flags & f.FLAG_HTTP2 or (b"te" in fields and _wants_trailers(headers)):
             trailers = True
             scope["extensions"]["http.response.trailers"] = {}
-        return HttpStream(connection, number, flags, verb == "HEAD", (name, timeout), trailers), scope
+        return HttpStream(connection, number, flags, verb == "HEAD", name, timeout, trailers), scope
 
     def _websocket(
         self,
@@ -93,7 +93,7 @@ class ScopeBuilder:
             subprotocols=list(offered),
             extensions=extensions,
         )
-        return WebSocketStream(connection, number, offered, meta)
+        return WebSocketStream(connection, number, offered, *meta)
 
 
 def _wants_trailers(headers: List[Tuple[bytes, bytes]]) -> bool:

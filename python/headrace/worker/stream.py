@@ -15,10 +15,10 @@ from __future__ import annotations
 import asyncio
 import os
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from . import frames as f
-from .context import Origin, clock, origin_of, request_id, work
+from .context import Origin, clock, origin_of, work
 from .disconnect import ClientDisconnected, only_disconnects
 from .frames import pack_header
 from .headers import Fields, encode
@@ -38,7 +38,7 @@ Event = Dict[str, Any]
 class HttpStream:
     """bodiless: the response carries no body whatever the app sends (HEAD; later also 204 and 304).
 
-    meta: the request's id, and how long it has left (milliseconds in digits, or nothing).
+    name: the request's id. timeout: how long it has left, milliseconds in digits, or nothing.
     """
 
     __slots__ = (
@@ -53,6 +53,7 @@ class HttpStream:
         "_expect",
         "_grant",
         "_headers",
+        "_id",
         "_last_turn",
         "_left",
         "_remaining",
@@ -69,18 +70,24 @@ class HttpStream:
         "listed",
         "number",
         "pending",
-        "request_id",
         "task",
     )
 
     def __init__(
-        self, connection: "Connection", number: int, flags: int, bodiless: bool, meta: Tuple[bytes, bytes], trailers: bool
+        self,
+        connection: "Connection",
+        number: int,
+        flags: int,
+        bodiless: bool,
+        name: bytes,
+        timeout: bytes,
+        trailers: bool,
     ) -> None:
         self._connection = connection
         self.number = number
-        self.request_id, self._timeout = meta
+        self._id = name
+        self._timeout = timeout
         self._began = clock()
-        self._headers: List[Tuple[bytes, bytes]] = []
         self.gone = False
         self.listed = False
         self.pending = False
@@ -107,8 +114,7 @@ class HttpStream:
 
     async def run(self, app: Any, scope: Event) -> None:
         """The task of this request: the app call, and what its outcome means for the response."""
-        request_id.set(self.request_id.decode("utf-8", "replace"))
-        self._headers = scope["headers"]
+        self._headers: List[Any] = scope["headers"]
         work.set(self)
         connection = self._connection
         marks = connection.marks
@@ -131,6 +137,10 @@ class HttpStream:
         self.pending = False
         self.task = None
         connection.closed(self)
+
+    def id(self) -> str:
+        """See Work."""
+        return self._id.decode("utf-8", "replace")
 
     def origin(self) -> Origin:
         """See Work."""

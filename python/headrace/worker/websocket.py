@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Deque, List, Optional, Tuple
 
 from . import frames as f
-from .context import Origin, clock, origin_of, request_id, work
+from .context import Origin, clock, origin_of, work
 from .disconnect import ClientDisconnected, only_disconnects
 from .headers import encode
 from .stream import Event, _as_bytes, _bad_status
@@ -40,6 +40,7 @@ class WebSocketStream:
         "_grant",
         "_head",
         "_headers",
+        "_id",
         "_left",
         "_messages",
         "_offered",
@@ -52,16 +53,15 @@ class WebSocketStream:
         "listed",
         "number",
         "pending",
-        "request_id",
         "task",
     )
 
-    def __init__(self, connection: "Connection", number: int, offered: List[str], meta: Tuple[bytes, bytes]) -> None:
+    def __init__(self, connection: "Connection", number: int, offered: List[str], name: bytes, timeout: bytes) -> None:
         self._connection = connection
         self.number = number
-        self.request_id, self._timeout = meta
+        self._id = name
+        self._timeout = timeout
         self._began = clock()
-        self._headers: List[Tuple[bytes, bytes]] = []
         self.gone = False
         self.listed = False
         self.pending = False
@@ -81,8 +81,7 @@ class WebSocketStream:
 
     async def run(self, app: Any, scope: Event) -> None:
         """The task of this WebSocket."""
-        request_id.set(self.request_id.decode("utf-8", "replace"))
-        self._headers = scope["headers"]
+        self._headers: List[Any] = scope["headers"]
         work.set(self)
         connection = self._connection
         if connection.marks is not None:
@@ -97,6 +96,10 @@ class WebSocketStream:
             self._finish(None)
         self.task = None
         connection.closed(self)
+
+    def id(self) -> str:
+        """See Work."""
+        return self._id.decode("utf-8", "replace")
 
     def origin(self) -> Origin:
         """See Work."""

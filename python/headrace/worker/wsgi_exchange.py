@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable
 
 from . import frames
-from .context import Origin, clock, origin_of, request_id, work
+from .context import Origin, clock, origin_of, work
 from .disconnect import ClientDisconnected
 from .errors import user_traceback
 from .wsgi_environ import FIELDS, EnvironMaker, split
@@ -72,6 +72,10 @@ class Exchange(Stream):
         """Whether the client has left (`environ["headrace.disconnected"]`)."""
         return self._gone
 
+    def id(self) -> str:
+        """See Work."""
+        return self._fields[3]
+
     def origin(self) -> Origin:
         """See Work."""
         fields = self._fields
@@ -120,7 +124,6 @@ class Exchange(Stream):
         try:
             if self._gone:
                 raise ClientDisconnected("the client has left before its request began")
-            request_id.set(self._fields[3])
             work.set(self)
             environ = maker.make(self._fields, self._flags)
             environ["wsgi.input"] = Input(self)
