@@ -148,3 +148,32 @@ def test_a_service_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("else", "", "SHOP", "shop.internal"):
         with pytest.raises(LookupError, match=r"legacy-api, shop"):
             headrace.service_url(name)
+
+
+COUNTS = """
+import asyncio, gc
+gc.disable()
+
+def live():
+    return sum(type(each).__name__ in ("HttpStream", "WebSocketStream", "Exchange") for each in gc.get_objects())
+
+async def app(scope, receive, send):
+    if scope["path"] == "/waits":
+        await asyncio.sleep(0.001)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(live()).encode()})
+
+def wsgi(environ, start_response):
+    start_response("200 OK", [])
+    return [str(live()).encode()]
+"""
+
+
+@pytest.mark.parametrize(("interface", "path"), [("asgi", "/"), ("asgi", "/waits"), ("wsgi", "/")])
+def test_a_request_is_gone_from_memory_as_it_ends(platform: Platform, interface: str, path: str) -> None:
+    """Without the help of the collector, whose work would be paid for by later requests."""
+    name = "app" if interface == "asgi" else "wsgi"
+    with platform.start(f"app.py:{name}", COUNTS, interface=interface).connect() as gateway:
+        counts = [int(gateway.get(path).body) for _ in range(30)]
+    # A thread may still have its last one.
+    assert max(counts) <= 3, counts

@@ -96,7 +96,10 @@ class Connection(asyncio.Protocol):
             return
         stream, scope = server.scopes.build(self, flags, number, payload)
         self.streams[number] = stream
-        stream.task = server.start(stream.run(server.app, scope), scope["path"])
+        task = server.start(stream.run(server.app, scope), scope["path"])
+        # One that is done would be held by its own stream: its context knows the stream.
+        if not task.done():
+            stream.task = task
 
     def _other(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         if number:
