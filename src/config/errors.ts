@@ -36,7 +36,7 @@ export const configErrors = {
   no_route: {
     exit: Exit.USAGE,
     whose: "user",
-    text: "A service among others has no route, so no request reaches it.",
+    text: "A service among others has no route, so no client reaches it; other services may call it by its name.",
   },
   variable_missing: {
     exit: Exit.USAGE,

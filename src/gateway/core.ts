@@ -316,6 +316,11 @@ export class Core {
     return this.#sticky.knows(requestKey(target, fields, this.#keySource));
   }
 
+  /** Whether the gateway sets cookies of its own. */
+  get sticky(): boolean {
+    return this.#sticky !== null;
+  }
+
   /** What Set-Cookie says to the client of a request, so that it comes back to the instance; empty for nothing. */
   setCookie({ key, instance, peers }: Exchange): string {
     if (this.#sticky === null) return "";

@@ -9,7 +9,7 @@ import { withServerTiming } from "./server-timing.ts";
 
 /** The header pairs for the client. `fields` are the app's; they come back as they are when there is nothing to add. */
 export function responseFields(exchange: Exchange, fields: Uint8Array, core: Core): Uint8Array {
-  let out = withAffinity(exchange, fields, core);
+  let out = core.sticky ? withAffinity(exchange, fields, core) : fields;
   if ((exchange.head.seen & Seen.REQUEST_ID) !== 0) out = withRequestId(out, exchange.requestId);
   if (core.settings.serverTiming) {
     const { arrivedAt, placedAt, respondedAt, instanceStart } = exchange;

@@ -74,14 +74,7 @@ class HttpStream:
     )
 
     def __init__(
-        self,
-        connection: "Connection",
-        number: int,
-        flags: int,
-        bodiless: bool,
-        name: bytes,
-        timeout: bytes,
-        trailers: bool,
+        self, connection: "Connection", number: int, flags: int, bodiless: bool, name: bytes, timeout: bytes, trailers: bool
     ) -> None:
         self._connection = connection
         self.number = number

@@ -53,7 +53,7 @@ api      GET shop.test/api  main.py  1 x 80
     const io = memoryIo({ cwd });
     expect(await check([], io)).toBe(0);
     expect(io.written.err).toBe(
-      "headrace: note: services.b: No request reaches b: it has no route. Add one, such as route: { path: /b }.\n",
+      "headrace: note: services.b: No client reaches b: it has no route. Add one, such as route: { path: /b }, unless only other services call it.\n",
     );
   });
 

@@ -262,7 +262,7 @@ const serviceKeys: MapShape["keys"] = {
   envFile: sets("envFile"),
   route: {
     shape: routes,
-    doc: "Which requests are for this service; one route, or a list. Without one, a service that is alone gets all requests, and one among others gets none.",
+    doc: "Which requests are for this service; one route, or a list. Without one, a service that is alone gets all requests, and one among others only those of other services.",
   },
   rootPath: sets("rootPath"),
   split,

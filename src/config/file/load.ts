@@ -84,8 +84,9 @@ export function readFile(source: string, file: string, env: Environment, facts: 
   }
   for (const { name: service, read, routes } of drafted.services) {
     if (drafted.services.length === 1 || routes.length > 0) continue;
-    const message = `No request reaches ${service}: it has no route.`;
-    notices.push(fileProblem(read, "no_route", message, `Add one, such as route: { path: /${service} }.`));
+    const message = `No client reaches ${service}: it has no route.`;
+    const instead = `Add one, such as route: { path: /${service} }, unless only other services call it.`;
+    notices.push(fileProblem(read, "no_route", message, instead));
   }
   const name = drafted.name || dnsLabel(basename(dirname(file))) || "app";
   return {
