@@ -116,3 +116,16 @@ def test_tracebacks_quote_the_text_that_runs(world: Kept) -> None:
     world.write("kept/part.py", old)
     world.write("app/part.py", "new = 1\n" * 9)
     assert "1 / 0  # old" in world.run()
+
+
+def test_packages_are_listed_as_the_revision_knows_them(world: Kept) -> None:
+    text = "import importlib, pkgutil, plugins\nnames = [m.name for m in pkgutil.iter_modules(plugins.__path__)]\n"
+    world.both(
+        "main.py", text + "for n in names: importlib.import_module('plugins.' + n)\nhandler = lambda request: ' '.join(names)\n"
+    )
+    world.both("plugins/__init__.py", "")
+    world.both("plugins/one.py", "")
+    world.both("plugins/deep/__init__.py", "")
+    world.write("kept/plugins/gone.py", "")
+    world.write("app/plugins/later.py", "raise RuntimeError('of a later revision')\n")
+    assert world.run("main.py:handler") == "deep gone one"

@@ -178,9 +178,9 @@ class Application {
     // Requests that come while the apps start wait in their lines; a free port is known once a gateway has it.
     const states = await this.#statesFor(this.#config, this.#fresh);
     const { services, fresh } = this.#assemble(this.#config, states);
-    await Promise.all(fresh.map(({ revision }) => revision.prepare()));
+    await Promise.all(fresh.map((live) => this.#begin(live, () => live.prepare())));
     await gateways.route(routing(this.#config, services));
-    const starting = fresh.map((live) => this.#begin(live));
+    const starting = fresh.map((live) => this.#begin(live, () => live.revision.start()));
     const [port] = await Promise.all([gateways.start(), ...starting]);
     this.#url = urlOf(this.#config.services[0]!.run, port);
     this.#ledger.keep(states);
@@ -192,9 +192,9 @@ class Application {
   }
 
   /** One that is restored says so when it cannot be. */
-  async #begin({ number, revision }: Live): Promise<void> {
+  async #begin({ number, revision }: Live, step: () => Promise<void>): Promise<void> {
     try {
-      await revision.start();
+      await step();
     } catch (error) {
       const { service } = revision.config;
       if (!(error instanceof HeadraceError) || !this.#ledger.state(service).revisions.has(number))
@@ -324,6 +324,7 @@ class Application {
   /** For services that are as they were, what they were; for the others a new revision that gets all requests. */
   async #statesFor(config: ApplicationConfig, anew = false): Promise<ReadonlyMap<string, ServiceState>> {
     const states = new Map<string, ServiceState>();
+    const codes = new Map<string, Promise<string>>();
     for (const service of config.services) {
       const { name } = service;
       const state = this.#ledger.state(name);
@@ -331,7 +332,7 @@ class Application {
       const same = newest !== undefined && isUnchanged(newest, service);
       // The code of one that runs is what it was at its deploy, whatever the files say by now.
       if (same && this.#services.has(name)) continue;
-      const record = await this.#fleet.record(service, newestOf(state) + 1);
+      const record = await this.#fleet.record(service, newestOf(state) + 1, codes);
       const known = !anew && same && record.code !== "" && record.code === newest.code;
       states.set(name, known ? state : withRevision(state, record));
     }
@@ -351,7 +352,7 @@ class Application {
   ): Promise<readonly Live[]> {
     const { services, fresh } = this.#assemble(config, states, proven);
     try {
-      await Promise.all(fresh.map(({ revision }) => revision.prepare().then(() => revision.start())));
+      await Promise.all(fresh.map((live) => live.prepare().then(() => live.revision.start())));
       this.#ledger.keep(states);
     } catch (error) {
       this.#log.failed(fresh, error);

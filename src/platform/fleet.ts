@@ -1,6 +1,6 @@
 /** The revisions that run: made, started, and, when nothing is routed to them any more, let finish and stopped. */
 
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { Exit, HeadraceError } from "../base/errors.ts";
@@ -12,7 +12,7 @@ import type { Gateways } from "./gateways.ts";
 import { appFolder } from "./pool-spec.ts";
 import { Reporter } from "./report.ts";
 import { Revision } from "./revision.ts";
-import { keepCode, sourcesOf } from "./revisions/code.ts";
+import { isKept, keepCode, sourcesOf } from "./revisions/code.ts";
 import { type RevisionRecord, revisionConfig, runConfig } from "./revisions/record.ts";
 import { readSecrets } from "./secrets.ts";
 import { serviceLog } from "./service-log.ts";
@@ -32,6 +32,11 @@ export interface Live {
   readonly number: number;
   readonly revision: Revision;
   readonly reporter: Reporter;
+  /**
+   * The first step of its start, see {@link Revision.prepare}.
+   * @throws HeadraceError revision_code_missing, or when there is no interpreter
+   */
+  prepare(): Promise<void>;
 }
 
 /** How often a revision that gets no more requests is looked at: its last ones have no event. */
@@ -58,18 +63,29 @@ export class Fleet {
     this.#options = options;
   }
 
-  /** The record of a new revision, with its code as it is now. */
-  async record(service: ServiceConfig, number: number): Promise<RevisionRecord> {
-    const code = await keepCode(this.#options.codeDir, foldersOf(service));
+  /**
+   * The record of a new revision, with its code as it is now.
+   * @param known digests by folders, of services that were looked at just now: those that share folders have the same code
+   */
+  async record(
+    service: ServiceConfig,
+    number: number,
+    known: Map<string, Promise<string>> = new Map(),
+  ): Promise<RevisionRecord> {
+    const folders = foldersOf(service.run);
+    const name = folders.join("\0");
+    const kept = known.get(name) ?? keepCode(this.#options.codeDir, folders);
+    known.set(name, kept);
+    const code = await kept;
     return { number, createdAt: Date.now(), config: revisionConfig(service), secrets: service.secrets, code };
   }
 
   /**
    * Makes a revision that can be started.
-   * @throws HeadraceError secret_missing, revision_code_missing
+   * @throws HeadraceError secret_missing
    */
   make(application: ApplicationConfig, service: ServiceConfig, record: RevisionRecord, how: How): Live {
-    const { runDir, columns, gateways, log, output } = this.#options;
+    const { runDir, codeDir, columns, gateways, log, output } = this.#options;
     const secrets = readSecrets(record.secrets, dirname(application.file), process.env);
     const run = runConfig(record, service);
     // Python tells fresh bytecode by whole seconds and the size of the source: a revision that follows quickly would run the older one.
@@ -83,12 +99,27 @@ export class Fleet {
     const revision = new Revision({
       ...{ config, name, key, runDir: ownDir, columns, gateways },
       log: serviceLog(log, service.name, name),
-      sources: this.#sources(service, record, how.fresh),
+      sources: sourcesOf(codeDir, record.code, foldersOf(record.config)),
       ...(how.instances === undefined ? {} : { instances: how.instances }),
       output: output(service.name, name),
     });
     this.all.add(revision);
-    return { number: record.number, revision, reporter: new Reporter({ revision, url: how.url, gateways }) };
+    return {
+      number: record.number,
+      revision,
+      reporter: new Reporter({ revision, url: how.url, gateways }),
+      prepare: async () => {
+        if (!how.fresh) await this.#checkCode(service.name, record);
+        await revision.prepare();
+      },
+    };
+  }
+
+  /** A power cut, or somebody's hand, may have taken something of it. */
+  async #checkCode(service: string, { number, code, config }: RevisionRecord): Promise<void> {
+    if (code !== "" && (await isKept(this.#options.codeDir, code, foldersOf(config)))) return;
+    const message = `${revisionName(number)} of ${service} cannot be started: its code is not kept, or not as it was.`;
+    throw new HeadraceError("revision_code_missing", message, { exit: Exit.USAGE, hint: "Deploy it anew." });
   }
 
   /**
@@ -111,16 +142,8 @@ export class Fleet {
     this.all.delete(revision);
     rmSync(revision.runDir, { recursive: true, force: true });
   }
-
-  #sources(service: ServiceConfig, { number, code, config }: RevisionRecord, fresh: boolean) {
-    const sources = sourcesOf(this.#options.codeDir, code, [appFolder(config), config.appDir]);
-    if (fresh || (code !== "" && sources.every(({ kept }) => existsSync(kept)))) return sources;
-    const message = `${revisionName(number)} of ${service.name} cannot be started: its code is not kept any more.`;
-    const hint = "Deploy it anew.";
-    throw new HeadraceError("revision_code_missing", message, { exit: Exit.USAGE, hint });
-  }
 }
 
-function foldersOf({ run }: ServiceConfig): readonly string[] {
+function foldersOf(run: Parameters<typeof appFolder>[0]): readonly string[] {
   return [appFolder(run), run.appDir];
 }

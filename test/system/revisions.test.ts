@@ -1,6 +1,6 @@
 /** Several revisions of one service: shares, tags, the way back, and what is left after a kill. Through the command and HTTP only. */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StatusReport } from "../../src/model/instance.ts";
 import type { RevisionReport, TrafficReport } from "../../src/model/revision.ts";
@@ -250,6 +250,28 @@ describe("the state of an application", () => {
     await using headrace = await Headrace.up(world.file, world.ports, world.env, ["--fresh"]);
     expect(await body(headrace)).toBe("v3 v3");
     expect(shares(await world.api<TrafficReport>(headrace, "traffic"))).toEqual(["rev-3 100"]);
+  });
+
+  test("does not pass off other code as a revision's", async () => {
+    const world = await RevisionWorld.make(scratch.path);
+    const first = await world.up();
+    await world.deploy("v2");
+    await world.deploy("v3");
+    await world.run("traffic", "api", "--to", "rev-3=50", "--to", "rev-2=50");
+    const codes = join(world.env["XDG_STATE_HOME"]!, "headrace");
+    const kept = [...new Bun.Glob("*/code/*/0/app.py").scanSync({ cwd: codes })].map((path) =>
+      join(codes, path),
+    );
+    for (const path of kept) if (readFileSync(path, "utf8").includes('"v1"')) writeFileSync(path, "");
+    const message = "rev-1 of api cannot be started: its code is not kept, or not as it was. Deploy it anew.";
+    expect(await world.refused("traffic", "api", "--to", "rev-1=100")).toBe(`headrace: ${message}\n`);
+    expect(await counted(first, 10)).toEqual({ "200 v2 v2": 5, "200 v3 v3": 5 });
+    await first.stop();
+    for (const path of kept) if (readFileSync(path, "utf8").includes('"v2"')) rmSync(path);
+    const broken = await world.attempt("up", "-f", world.file);
+    expect(broken.status).toBe(2);
+    expect(broken.stderr).toContain("headrace: rev-2 of api cannot be restored: ");
+    expect(broken.stderr).toEndWith("headrace up --fresh begins with what the file says.\n");
   });
 
   test("gives changed code a new revision with all requests at the next start", async () => {

@@ -20,7 +20,7 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from types import ModuleType
-from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 
 class Source(NamedTuple):
@@ -37,7 +37,11 @@ def install(sources: Sequence[Source]) -> None:
     """Have imports from these folders look at what is kept of them. Again, it does nothing."""
     if _sources or not sources:
         return
+    import pkgutil
+
     _sources.extend(sources)
+    # Frameworks find their plugins, commands and migrations by listing packages.
+    pkgutil.iter_importer_modules.register(_Finder, _Finder.modules)  # type: ignore[attr-defined]
     sys.path_hooks.insert(0, _hook)
     sys.path_importer_cache.clear()
 
@@ -85,6 +89,13 @@ def _read(path: str) -> Optional[bytes]:
         return None
 
 
+def _names(folder: str) -> List[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
 def _same(path: str, kept: str) -> bool:
     return _read(path) == _read(kept)
 
@@ -113,28 +124,41 @@ class _Loader(SourceFileLoader):
         raise OSError(f"{path} is not imported from disk")
 
 
-class _Finder:
-    """Finds what one folder has for imports."""
+class _Finder(FileFinder):
+    """Finds what one folder has for imports. It is one of the usual kind, because tools look at that."""
 
     def __init__(self, folder: str, kept: str) -> None:
-        self._folder = folder
-        self._kept = kept
-        self._disk = FileFinder(
+        super().__init__(
             folder,
             (ExtensionFileLoader, EXTENSION_SUFFIXES),
             (SourceFileLoader, SOURCE_SUFFIXES),
             (SourcelessFileLoader, BYTECODE_SUFFIXES),
         )
+        self._folder = folder
+        self._kept = kept
 
-    def invalidate_caches(self) -> None:
-        self._disk.invalidate_caches()
+    def modules(self, prefix: str = "") -> Iterator[Tuple[str, bool]]:
+        """Modules and packages of the folder, as `pkgutil.iter_modules` wants them: name, and whether it is a package."""
+        found: Dict[str, bool] = {}
+        for name in _names(self._kept):
+            if name.endswith(".py") and name != "__init__.py":
+                found.setdefault(name[: -len(".py")], False)
+            elif os.path.isfile(os.path.join(self._kept, name, "__init__.py")):
+                found[name] = True
+        for name in _names(self._folder):
+            for suffix in EXTENSION_SUFFIXES:
+                if name.endswith(suffix):
+                    found.setdefault(name[: -len(suffix)].partition(".")[0], False)
+        for name in sorted(found):
+            if name.isidentifier():
+                yield prefix + name, found[name]
 
     def find_spec(self, fullname: str, target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
         tail = fullname.rpartition(".")[2]
         for base, folder in ((os.path.join(tail, "__init__.py"), os.path.join(self._folder, tail)), (f"{tail}.py", None)):
             if os.path.isfile(os.path.join(self._kept, base)):
                 return self._spec(fullname, base, folder)
-        found = self._disk.find_spec(fullname, target)
+        found = super().find_spec(fullname, target)
         if found is not None:
             # A source file that the revision does not know came later.
             return None if isinstance(found.loader, SourceFileLoader) else found

@@ -6,13 +6,17 @@
  * Templates, data and installed packages are not code in this sense: they are what they are when they are read.
  */
 
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { ignoredFolders } from "../../instances/index.ts";
 
 /** More than that is no app's source: then nothing is kept. */
 const MOST_FILES = 20_000;
 const MOST_BYTES = 256 * 1024 * 1024;
+
+/** In the folder of the code: each content once, under its digest. */
+const BLOBS = "files";
 
 /** A folder and what is kept of it, both absolute. */
 export interface Source {
@@ -36,45 +40,71 @@ export function sourcesOf(codeDir: string, digest: string, folders: readonly str
 }
 
 /**
- * Digests the code as it is now, and keeps it.
+ * Digests the code as it is now, and keeps it. Files that are alike are one on the disk, over all revisions.
  * @returns the digest: SHA-256 over the path of each file in its folder, and its content, in order; empty when it is too much to keep
  */
 export async function keepCode(codeDir: string, folders: readonly string[]): Promise<string> {
   const files = await filesIn(codeFolders(folders), codeDir);
   if (files === null) return "";
-  const whole = new Bun.CryptoHasher("sha256");
-  for (const { place, content } of files) {
-    whole.update(`${place}\0${new Bun.CryptoHasher("sha256").update(content).digest("hex")}\n`);
-  }
-  const digest = whole.digest("hex");
+  const digest = digestOf(files);
   const target = join(codeDir, digest);
-  if ((await stat(target).catch(() => null)) !== null) return digest;
+  if (existsSync(target)) return digest;
   // Whole or not at all, whenever we are killed.
   const draft = join(codeDir, `.${digest}.${process.pid}`);
+  const blobs = join(codeDir, BLOBS);
   await rm(draft, { recursive: true, force: true });
-  await mkdir(draft, { recursive: true, mode: 0o700 });
+  await mkdir(blobs, { recursive: true, mode: 0o700 });
   for (const index of codeFolders(folders).keys())
     await mkdir(join(draft, String(index)), { recursive: true });
-  for (const { place, content } of files) {
-    const path = join(draft, place);
+  for (const file of files) {
+    const path = join(draft, file.place);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(path, content, { mode: 0o600 });
+    const blob = join(blobs, file.digest);
+    if (!existsSync(blob)) await writeWhole(blob, file.content);
+    await link(blob, path).catch(() => writeFile(path, file.content, { mode: 0o600 }));
   }
   await rename(draft, target);
   return digest;
 }
 
+/** Whether what is kept under the digest is there, whole and as it was. */
+export async function isKept(codeDir: string, digest: string, folders: readonly string[]): Promise<boolean> {
+  const kept = sourcesOf(codeDir, digest, folders).map((source) => source.kept);
+  if (kept.length === 0 || !kept.every((folder) => existsSync(folder))) return false;
+  const files = await filesIn(kept, "");
+  return files !== null && digestOf(files) === digest;
+}
+
 /** Removes what is kept under digests that no revision has any more, and what a kill left behind. */
 export async function forgetCode(codeDir: string, wanted: ReadonlySet<string>): Promise<void> {
   for (const name of await readdir(codeDir).catch(() => [])) {
-    if (!wanted.has(name)) await rm(join(codeDir, name), { recursive: true, force: true });
+    if (name !== BLOBS && !wanted.has(name)) await rm(join(codeDir, name), { recursive: true, force: true });
   }
+  const blobs = join(codeDir, BLOBS);
+  for (const name of await readdir(blobs).catch(() => [])) {
+    const blob = join(blobs, name);
+    if ((await stat(blob).catch(() => null))?.nlink === 1) await rm(blob, { force: true });
+  }
+}
+
+async function writeWhole(path: string, content: Buffer): Promise<void> {
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, content, { mode: 0o600 });
+  await rename(draft, path);
+}
+
+function digestOf(files: readonly CodeFile[]): string {
+  const whole = new Bun.CryptoHasher("sha256");
+  for (const { place, digest } of files) whole.update(`${place}\0${digest}\n`);
+  return whole.digest("hex");
 }
 
 interface CodeFile {
   /** Number of its folder, and its path there: `0/shop/main.py`. */
   readonly place: string;
   readonly content: Buffer;
+  /** SHA-256 of the content. */
+  readonly digest: string;
 }
 
 /** @param except what is kept itself, where somebody put it beside the app */
@@ -87,7 +117,8 @@ async function filesIn(folders: readonly string[], except: string): Promise<read
       if (content === null) continue;
       bytes += content.length;
       if (files.length === MOST_FILES || bytes > MOST_BYTES) return null;
-      files.push({ place: `${index}/${relative(folder, path)}`, content });
+      const digest = new Bun.CryptoHasher("sha256").update(content).digest("hex");
+      files.push({ place: `${index}/${relative(folder, path)}`, content, digest });
     }
   }
   return files.sort((a, b) => (a.place < b.place ? -1 : 1));

@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -12,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newestOf, rolledBack, withRevision, withTargets, withWish } from "./change.ts";
-import { codeFolders, forgetCode, keepCode, sourcesOf } from "./code.ts";
+import { codeFolders, forgetCode, isKept, keepCode, sourcesOf } from "./code.ts";
 import type { RevisionConfig, RevisionRecord } from "./record.ts";
 import { noState, type ServiceState, StateStore } from "./store.ts";
 import { all, changedTags, checkedTargets, KEPT, trafficText } from "./traffic.ts";
@@ -145,8 +147,19 @@ describe("code", () => {
     expect(readFileSync(join(source!.kept, "main.py"), "utf8")).toBe("a = 1");
     expect(existsSync(join(source!.kept, "data.txt"))).toBeFalse();
     expect(statSync(join(source!.kept, "main.py")).mode & 0o777).toBe(0o600);
+    expect(await isKept(codeDir, digest, [app])).toBeTrue();
+    // One file on the disk, however many revisions have it.
+    const part = (of: string) => statSync(join(codeDir, of, "0/shop/__init__.py")).ino;
+    expect(part(digest)).toBe(part(changed));
     await forgetCode(codeDir, new Set([changed]));
     expect([existsSync(join(codeDir, digest)), existsSync(join(codeDir, changed))]).toEqual([false, true]);
+    expect(await isKept(codeDir, digest, [app])).toBeFalse();
+    expect(await isKept(codeDir, changed, [app])).toBeTrue();
+    // Only what is still of use: main.py as it is now, and the empty file.
+    expect(readdirSync(join(codeDir, "files")).length).toBe(2);
+    chmodSync(join(codeDir, changed, "0/main.py"), 0o600);
+    writeFileSync(join(codeDir, changed, "0/main.py"), "");
+    expect(await isKept(codeDir, changed, [app])).toBeFalse();
   });
 
   test("does not hold what is kept of it, where that lies in the app's folder", async () => {
