@@ -1,5 +1,8 @@
 /** What `run` and `up` have in common around what they serve. */
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { EventFeed, FEED } from "../admin/feed.ts";
 import type { AdminPorts } from "../admin/ports.ts";
 import { type AdminServer, startAdmin } from "../admin/server.ts";
@@ -24,8 +27,8 @@ export interface Telling {
 
 export interface TellingOptions {
   readonly config: Pick<RunConfig, "logFormat" | "logLevel" | "logKeep">;
-  /** Where the last lines are kept. */
-  readonly folder: string;
+  /** Where the last lines are kept; null: in a folder that goes at the end. */
+  readonly folder: string | null;
   /** Fields that all records get which do not have them. */
   readonly about: LogRecord["fields"];
   readonly io: Io;
@@ -35,7 +38,8 @@ export interface TellingOptions {
 export function openTelling({ config, folder, about, io }: TellingOptions): Telling {
   const feed = new EventFeed({ ...FEED, run: Date.now().toString(36) });
   const plain = openLogs(config, io);
-  const store = openStore(folder, config.logKeep, plain.log);
+  const place = folder ?? mkdtempSync(join(tmpdir(), "headrace-logs-"));
+  const store = openStore(place, config.logKeep, plain.log);
   const more = (record: LogRecord) => ({ ...record, fields: { ...about, ...record.fields } });
   const logs = shared(plain, {
     own: (record) => feed.add(more(record)),
@@ -45,6 +49,7 @@ export function openTelling({ config, folder, about, io }: TellingOptions): Tell
     ...{ logs, feed, store },
     async close() {
       store?.close();
+      if (folder === null) rmSync(place, { recursive: true, force: true });
       await logs.close();
     },
   };

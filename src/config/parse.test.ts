@@ -152,7 +152,7 @@ describe("problems", () => {
       [["--no-fast=1"], "--no-fast: It takes no value. Write --no-fast alone."],
       [["--name", "--fast"], "--name: It needs a value. Write --name NAME."],
       [["--tag", "a,,b"], '--tag: "a,,b" cannot be used. Write a text that is not empty.'],
-      [["-x"], "-x: There is no such flag. See headrace run --help."],
+      [["-x"], "-x: There is no such flag. See --help."],
     ];
     for (const [argv, line] of cases) expect(wrong(argv)).toEqual([line]);
     expect(wrong(["--max", "0"])).toEqual([]);
@@ -167,7 +167,7 @@ describe("unknown flags", () => {
     expect(suggestion(["--concurency", "1"])).toEqual(["Write --concurrency."]);
     expect(suggestion(["--no-htp2"])).toEqual(["Write --no-http2."]);
     expect(suggestion(["--hepl"])).toEqual(["Write --help."]);
-    expect(suggestion(["--zzzzzzzz"])).toEqual(["See headrace run --help."]);
+    expect(suggestion(["--zzzzzzzz"])).toEqual(["See --help."]);
   });
 
   test("flags of other servers find theirs", () => {

@@ -173,7 +173,7 @@ class Reader {
       .filter((name) => name.startsWith("--"))
       .map((name) => name.slice(2));
     const near = nearestFlag(flag.replace(/^--?/, ""), [...known, "help"]);
-    const instead = near === null ? "See headrace run --help." : `Write --${near}.`;
+    const instead = near === null ? "See --help." : `Write --${near}.`;
     this.problems.push({ code: "unknown_flag", subject: flag, message: "There is no such flag.", instead });
     // The word after it is most likely its value. Taking it for the app would add a second, misleading problem.
     const isValue = attached === null && next !== undefined && !next.startsWith("-") && !looksLikeApp(next);

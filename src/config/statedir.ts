@@ -12,10 +12,20 @@ export function stateDirPath(
   env: Environment,
   application: { readonly name: string; readonly file: string },
 ): string {
+  const hash = new Bun.CryptoHasher("sha256").update(application.file).digest("hex").slice(0, 8);
+  return `${statesPath(env)}/${application.name}-${hash}`;
+}
+
+/** The folder of all of them. */
+export function statesPath(env: Environment): string {
   const given = env["XDG_STATE_HOME"];
   const base = given?.startsWith("/")
     ? given.replace(/\/+$/, "")
     : `${env["HOME"] || homedir()}/.local/state`;
-  const hash = new Bun.CryptoHasher("sha256").update(application.file).digest("hex").slice(0, 8);
-  return `${base}/headrace/${application.name}-${hash}`;
+  return `${base}/headrace`;
+}
+
+/** The name of the application whose state is in a folder: `shop` of `shop-1a2b3c4d`. Null: it is no such folder. */
+export function stateName(folder: string): string | null {
+  return /^(.+)-[0-9a-f]{8}$/.exec(folder)?.[1] ?? null;
 }

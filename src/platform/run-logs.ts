@@ -3,8 +3,9 @@
 import { messageOf } from "../base/errors.ts";
 import type { RunConfig } from "../config/run-config.ts";
 import type { OutputLine } from "../instances/index.ts";
+import type { EventReport } from "../model/event.ts";
 import type { LogRecord, LogSink } from "../model/log.ts";
-import { LINGER_MS, LogStore } from "../telemetry/log-store.ts";
+import { LINGER_MS, type LogQuery, LogStore } from "../telemetry/log-store.ts";
 import { appRecord, createLogger, jsonLogs, textLogs } from "../telemetry/logs.ts";
 import { type Paint, paintFor } from "../telemetry/paint.ts";
 import { lineWriter } from "../telemetry/writer.ts";
@@ -58,6 +59,12 @@ export function lineFormat(about: {
   readonly env: LogSurroundings["env"];
 }): (record: LogRecord) => string {
   return textLogs(paintFor(about.terminal, about.env));
+}
+
+/** Lines that a Headrace that is gone has kept, oldest first. */
+export async function readKept(folder: string, query: LogQuery): Promise<readonly EventReport[]> {
+  const store = new LogStore({ folder, bytes: 0, lingerMs: LINGER_MS, failed: () => {} });
+  return store.read(query);
 }
 
 /** The store of the last lines. @param tell says that there is none, or none any more */

@@ -111,6 +111,16 @@ describe("the command", () => {
     expect(existsSync(join(folder, "harm.txt"))).toBe(false);
   });
 
+  test("does not take secrets over, nor files of variables by itself", async () => {
+    const folder = copyOf("quart-script");
+    writeFileSync(join(folder, ".env"), "SHOP_TOKEN=hunter2\n");
+    writeFileSync(join(folder, "Procfile"), "web: SHOP_TOKEN=hunter2 uvicorn server:app\n");
+    const { stdout } = await command(["init", "--stdout"], { cwd: folder, env });
+    expect(stdout).not.toContain("hunter2");
+    expect(stdout).toContain("SHOP_TOKEN: secret:env/SHOP_TOKEN");
+    expect(stdout).toContain("envFile: .env gives its variables to the app");
+  });
+
   test("what a source says and headrace.yaml does not take is a remark, not an error", async () => {
     const folder = copyOf("quart-script");
     writeFileSync(

@@ -153,6 +153,25 @@ describe("headrace logs", () => {
     }
   });
 
+  test("shows the last lines of one that is gone, however it went", async () => {
+    const world = await World.make();
+    const headrace = await world.up();
+    await ask(headrace.port, "GET", "/jobs/say?last-words");
+    await eventually("the line", async () =>
+      (await world.logs("jobs")).stdout.includes("said last-words") ? true : undefined,
+    );
+    await headrace.kill();
+    const { stdout, stderr, status } = await world.logs("jobs");
+    expect(status).toBe(0);
+    expect(stderr).toMatch(
+      /^headrace: Nothing runs. These are the last lines of mill, until \d{4}-\d\d-\d\d /,
+    );
+    expect(stdout).toMatch(/^\d\d:\d\d:\d\d\.\d{3} i-\w+ \| said last-words$/m);
+    const nobody = await world.logs("nobody");
+    expect([nobody.status, nobody.stderr]).toEqual([2, "headrace: No Headrace of this user runs here.\n"]);
+    expect((await world.logs("jobs", "--name", "other")).status).toBe(2);
+  });
+
   test("keeps nothing when it is told so", async () => {
     await using headrace = await Headrace.start(join(scratch.path, "0", "app.py"), {
       args: ["--log-keep", "0", "--service", "silent"],

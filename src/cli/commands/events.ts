@@ -59,10 +59,17 @@ export async function events(argv: readonly string[], io: Io): Promise<number> {
     find: () => findPlace(read.values, io),
     seen: ({ data }) => {
       if (json) io.out(`${data}\n`);
-      else io.out(asText(JSON.parse(data) as EventReport));
+      else io.out(asText(shown(JSON.parse(data) as EventReport, service)));
     },
     broken: (why) => io.err(`headrace: ${why}; waiting for it to come back\n`),
     signal: io.gone,
   });
   return Exit.OK;
+}
+
+/** Where all are of one service, none has to say so. */
+function shown(event: EventReport, service: string): EventReport {
+  if (service === "") return event;
+  const { "service.name": _, ...fields } = event.fields;
+  return { ...event, fields };
 }

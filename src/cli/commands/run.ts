@@ -39,8 +39,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   tellProblems(io, [], loaded.notices);
   const { config } = loaded;
   const about = { "service.name": config.service, "service.version": revisionName(1) };
-  const folder = join(stateDirPath(io.env, { name: config.service, file: placeOf(config) }), "logs");
-  const telling = openTelling({ config, folder, about, io });
+  const telling = openTelling({ config, folder: logFolder(config, io), about, io });
   const { log, flushNow } = telling.logs;
   const deaf = tellFaults({ log, flushNow, exit: process.exit });
   try {
@@ -51,9 +50,11 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** Tells an app and an address from others, so that what is kept of them does not mix. */
-function placeOf({ cwd, app, uds, host, port }: RunConfig): string {
-  return `${cwd}/${app}@${uds === "" ? `${host}:${port}` : uds}`;
+/** One for each app and address, so that lines do not mix. Null for a free port: another start would not be at the same one. */
+function logFolder({ service, cwd, app, uds, host, port }: RunConfig, io: Io): string | null {
+  if (uds === "" && port === 0) return null;
+  const file = `${cwd}/${app}@${uds === "" ? `${host}:${port}` : uds}`;
+  return join(stateDirPath(io.env, { name: service, file }), "logs");
 }
 
 async function serve(config: RunConfig, io: Io, telling: Telling): Promise<number> {

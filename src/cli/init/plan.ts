@@ -154,6 +154,11 @@ function planOf({ app, sketches }: Group, project: Project): ServicePlan {
   const variables: Variable[] = [];
   for (const variable of sketches.flatMap((sketch) => sketch.variables))
     if (!variables.some(({ name }) => name === variable.name)) variables.push(variable);
+  const dotenv = app.dir === "" ? ".env" : `${app.dir}/.env`;
+  if (project.has(dotenv) && !findings.some(({ key }) => key === "envFile"))
+    left.push(
+      `${dotenv} is there: envFile: ${dotenv} gives its variables to the app, if it does not read them itself.`,
+    );
   const scaled = findings.some(({ key }) => key.startsWith("scale."));
   const fixed = findings.find(({ key }) => key === "instances");
   if (scaled && fixed !== undefined)

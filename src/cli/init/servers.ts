@@ -73,8 +73,7 @@ class CommandReader {
   variable(name: string, value: string): void {
     if (NOT_THE_APPS.test(name)) return;
     const known = withReferences(value, this.#setting.variables);
-    if (known === null)
-      this.draft.leave(`${name}=${value} (${this.#setting.from}) depends on other variables.`);
+    if (known === null) this.draft.leave(`${name} (${this.#setting.from}) depends on other variables.`);
     else this.draft.variable(name, known, this.#setting.from, known !== value);
   }
 
