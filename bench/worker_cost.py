@@ -23,7 +23,8 @@ from typing import Callable
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "python", "tests"))
 
-from harness import Gateway, Platform, f  # noqa: E402
+from gateway_end import Gateway, f  # noqa: E402
+from harness import Platform  # noqa: E402
 
 APPS = {
     "raw": """
