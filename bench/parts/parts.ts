@@ -12,6 +12,7 @@ import { mixed } from "./mixed.ts";
 import { overload } from "./overload.ts";
 import { platforms } from "./platforms.ts";
 import { scaleOut } from "./scale-out.ts";
+import { services } from "./services.ts";
 import { throughput } from "./throughput.ts";
 import { transfer } from "./transfer.ts";
 import { websocket } from "./websocket.ts";
@@ -29,6 +30,7 @@ export const parts: readonly Part[] = [
   scaleOut,
   overload,
   generators,
+  services,
   inFlight,
   platforms,
   churn,
