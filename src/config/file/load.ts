@@ -1,8 +1,7 @@
 /** Finds and reads a headrace.yaml, around the pure parts: document, check, build. */
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { messageOf, systemCode } from "../../base/errors.ts";
 import { loadParsed } from "../load.ts";
 import type { Environment } from "../parse.ts";
 import type { Problem } from "../problem.ts";
@@ -16,6 +15,7 @@ import { readDocument } from "./document.ts";
 import { application } from "./keys.ts";
 import type { Place } from "./node.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
+import { readSource } from "./source.ts";
 import { keyOfFlag } from "./translate.ts";
 
 /** Names that are looked for, in this order. */
@@ -34,24 +34,8 @@ export function loadFile(named: string, env: Environment, facts: Facts): LoadedF
     named === "" ? (FILE_NAMES.find((name) => existsSync(join(facts.cwd, name))) ?? FILE_NAMES[0]) : named,
     facts.cwd,
   );
-  let source: string;
-  try {
-    source = readFileSync(file, "utf8");
-  } catch (error) {
-    const why = systemCode(error) === "ENOENT" ? "does not exist" : `cannot be read (${messageOf(error)})`;
-    const instead = "Name one with -f, or write one: headrace init makes a first one.";
-    return failed(file, [
-      {
-        code: "file_unreadable",
-        subject: "",
-        path: "",
-        place: TOP,
-        message: `The file ${file} ${why}.`,
-        instead,
-      },
-    ]);
-  }
-  return readFile(source, file, env, facts);
+  const source = readSource(file);
+  return source.ok ? readFile(source.text, file, env, facts) : failed(file, [source.problem]);
 }
 
 const EVERYTHING: RouteConfig = { host: "", path: "/", methods: [], headers: [], strip: false, rewrite: "" };
