@@ -146,6 +146,15 @@ services:
     expect(splitBy("affinity: { cookie: home, sticky: true }")).toBeNull();
   });
 
+  test("reads quantities as Kubernetes writes them, and durations as Go does", () => {
+    const of = (keys: string) => good(`services: { a: { app: main.py, ${keys} } }`).services[0]!.run;
+    expect(of("resources: { memory: .5Gi, cpu: .5 }")).toMatchObject({ memory: 2 ** 29, cpu: 0.5 });
+    expect(of("resources: { memory: 129e6, cpu: 2.0000 }")).toMatchObject({ memory: 129e6, cpu: 2 });
+    expect(of("resources: { memory: 1Pi, cpu: 1e-1 }")).toMatchObject({ memory: 2 ** 50, cpu: 0.1 });
+    expect(of("timeout: .5s, line: { wait: 500us }")).toMatchObject({ timeoutMs: 500, lineWaitMs: 1 });
+    expect(of("scale: { min: 1, target: 70.5% }").scaling).toMatchObject({ targetUtilization: 0.705 });
+  });
+
   test("follows anchors, merges and the user's own keys", () => {
     const { services } = good(`
 x-base: &base { concurrency: 7, scale: { max: 3 } }
@@ -295,6 +304,16 @@ describe("what is wrong", () => {
     }
     expect(bad(bomb.join("\n"))[0]!.message).toContain("too many parts");
     expect(bad("x-a: &a { b: *a }\nservices: {}").length).toBeGreaterThan(0);
+  });
+
+  test("is a size, time or number of cores that would be none, or a thousandth", () => {
+    const of = (key: string) =>
+      bad(`services: { a: { app: main.py, ${key} } }`).map(({ instead }) => instead);
+    expect(of("timeout: 0.0001s")).toEqual(["Write a duration of at least 1ms, or 0."]);
+    expect(of("timeout: 24.9d")).toEqual(["Write a duration of at most 24 days."]);
+    expect(of("resources: { memory: 256m }")).toEqual(["Write 256M or 256Mi: a small m is a thousandth."]);
+    expect(of("resources: { memory: 0.1 }")[0]).toContain("Write a size, such as 64KiB");
+    expect(of("resources: { cpu: 1m }")[0]).toContain("at least 10m");
   });
 
   test("is an alias of no anchor, each of them, where it stands", () => {
