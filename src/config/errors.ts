@@ -26,7 +26,11 @@ export const configErrors = {
     whose: "user",
     text: "A file or folder that an option names cannot be read.",
   },
-  env_file_invalid: { exit: Exit.USAGE, whose: "user", text: "A line of an --env-file is not KEY=VALUE." },
+  env_file_invalid: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "A line of an --env-file is not KEY=VALUE, or names a secret, which only headrace.yaml can.",
+  },
   file_invalid: {
     exit: Exit.USAGE,
     whose: "user",

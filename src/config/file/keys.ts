@@ -216,6 +216,12 @@ const split = group(
   },
 );
 
+/** A value of any kind, empty ones included. */
+const variable: Option<string> = {
+  ...text({ ...own("env", "Its value."), placeholder: "VALUE" }),
+  read: (entry) => ({ ok: true, value: entry }),
+};
+
 const serviceKeys: MapShape["keys"] = {
   app: value(
     text({
@@ -252,10 +258,7 @@ const serviceKeys: MapShape["keys"] = {
       placeholder: "KEY",
       name: (name) =>
         /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? null : "Write letters, digits and underscores.",
-      each: value({
-        ...text({ ...own("env", "Its value."), placeholder: "VALUE" }),
-        read: (entry) => ({ ok: true, value: entry }),
-      }).shape,
+      each: { kind: "value", option: variable, run: null, secrets: true },
     },
     doc: "Environment variables. A value may be a reference to a secret: secret:env/NAME, secret:file/PATH.",
   },

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is how files refer to variables
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -273,10 +274,25 @@ describe("what is wrong", () => {
   });
 
   test("does not show what a variable holds", () => {
-    const problems = bad(`services: { a: { app: main.py, timeout: '\${PASSWORD}' } }`, {
-      PASSWORD: "hunter2",
-    });
-    expect(JSON.stringify(problems)).not.toContain("hunter2");
+    const env = { PASSWORD: "hunter2", SHORT: "h2", HOST: "Hunter.test", DIR: "./hunter3//x" };
+    const of = (keys: string) => bad(`services: { a: { ${keys} } }`, env).map(({ message }) => message);
+    expect(of("app: main.py, timeout: '${PASSWORD}'")).toEqual(['"${PASSWORD}" cannot be used.']);
+    expect(of("app: '${PASSWORD}.py'")).toEqual(["There is no app ${PASSWORD}.py."]);
+    expect(of("app: '${PASSWORD}.py:app'")).toEqual(["There is no app ${PASSWORD}.py."]);
+    expect(of("app: 'x${SHORT}.py'")).toEqual(["There is no app x${SHORT}.py."]);
+    expect(of("app: main.py, dir: '${DIR}'")).toEqual([`There is no folder ${folder}/\${DIR}.`]);
+    expect(of("app: main.py, envFile: '${PASSWORD}.env'")).toEqual([
+      "The file ${PASSWORD}.env does not exist.",
+    ]);
+    expect(of("app: main.py, env: { A: 'secret:${PASSWORD}/x' }")).toEqual([
+      'There is no store of secrets "${PASSWORD}".',
+    ]);
+    expect(of("app: main.py, route: [ { host: '${HOST}' }, { host: '${HOST}' } ]")).toEqual([
+      "The service has this route twice: ${HOST}/.",
+    ]);
+    // What a variable holds by chance is not taken out of numbers and words.
+    const conflict = bad("services: { a: { app: main.py, scale: { min: 52, max: '${N}' } } }", { N: "5" });
+    expect(conflict[0]!.message).toBe("At least 52 and at most ${N} cannot be.");
   });
 
   test("is no YAML, an empty file, a list, an alias bomb, a loop", () => {
@@ -304,6 +320,71 @@ describe("what is wrong", () => {
     }
     expect(bad(bomb.join("\n"))[0]!.message).toContain("too many parts");
     expect(bad("x-a: &a { b: *a }\nservices: {}").length).toBeGreaterThan(0);
+  });
+
+  test("is a route that asks for what another has, a redirect included", () => {
+    const of = (...services: string[]) =>
+      bad(
+        `services:\n${services.map((one, index) => `  s${index}: { app: main.py, route: ${one} }`).join("\n")}`,
+      ).map(({ path, message }) => `${path}: ${message}`);
+    const has = "The service s0 has this route as well";
+    expect(of("{ path: /x, methods: GET }", "{ path: /x, methods: [GET, POST] }")).toEqual([
+      `services.s1.route: ${has}: GET,POST any host/x.`,
+    ]);
+    expect(of("{ path: /x, headers: [x-b, x-a] }", "{ path: /x, headers: [x-a, x-b] }")).toEqual([
+      `services.s1.route: ${has}: any host/x.`,
+    ]);
+    expect(of("[ { path: /y }, { path: /x }, { path: /y/ } ]")).toEqual([
+      "services.s0.route[2]: The service has this route twice: any host/y.",
+    ]);
+    const redirects = "redirects: [ { path: /x, to: /y }, { path: /x/, to: /z } ]\n";
+    expect(
+      bad(`${redirects}services: { a: { app: main.py, route: { path: /x } } }`).map(({ message }) => message),
+    ).toEqual([
+      "There are two redirects for this: any host/x.",
+      "A redirect, in line 1, takes what this is for: any host/x.",
+    ]);
+    const all = "redirects: { path: /, to: /y }\nservices: { a: { app: main.py } }";
+    expect(bad(all).map(where)).toEqual(["2:13 services.a conflict"]);
+    const different = [
+      "{ path: /x, methods: GET }",
+      "{ path: /x, methods: POST }",
+      "{ path: /x }",
+      "{ path: /x, headers: x-a }",
+      "{ path: /x, headers: x-b }",
+      "{ path: /x, host: x.test }",
+    ].map((route, index) => `s${index}: { app: main.py, route: ${route} }`);
+    good(`redirects: { path: /, to: /x }\nservices: { ${different.join(", ")} }`);
+  });
+
+  test("makes no second problem of what could not be read", () => {
+    const of = (services: string, more = "") => bad(`${more}services: ${services}`).map(where);
+    expect(
+      of("{ a: { app: main.py, route: { path: x } }, b: { app: main.py, route: { host: 'b:80' } } }"),
+    ).toEqual(["1:47 services.a.route.path invalid_value", "1:88 services.b.route.host invalid_value"]);
+    expect(
+      of("{ a: { app: main.py, route: { path: x } } }", "redirects: { path: /, to: /x }\n"),
+    ).toHaveLength(1);
+    expect(
+      of("{ a: { app: main.py, route: [ { path: x, strip: true }, { path: /b, strip: true } ] } }"),
+    ).toHaveLength(1);
+    expect(of("{ api: main.py }")).toEqual(["1:13 services.api invalid_value"]);
+    expect(of("{ a: { app: [main.py] } }")).toEqual(["1:18 services.a.app invalid_value"]);
+    expect(of("{ a: { app: main.py, affinity: { header: 'a b' } } }")).toHaveLength(1);
+    expect(of("{ a: { app: main.py, split: { header: 'a b' } } }")).toHaveLength(1);
+    expect(
+      of("{ a: { app: main.py, limits: [ { path: x, slots: 1 }, { path: y, slots: 1 } ] } }"),
+    ).toHaveLength(2);
+  });
+
+  test("is a secret where none is read", () => {
+    const [problem] = bad("admin: { tokenFile: secret:env/TOKEN }\nservices: { a: { app: main.py } }");
+    expect(problem).toMatchObject({ path: "admin.tokenFile", code: "invalid_value" });
+    expect(problem!.message).toContain("A secret stands under env only");
+    writeFileSync(join(folder, "some.env"), "A=1\nTOKEN=secret:env/X\n");
+    const loaded = readFile("services: { a: { app: main.py, envFile: some.env } }", FILE, {}, facts);
+    expect(loaded.ok && loaded.notices.map(where)).toEqual(["1:32 services.a.envFile env_file_invalid"]);
+    expect(loaded.ok && loaded.notices[0]!.message).toContain("TOKEN in some.env reads like a reference");
   });
 
   test("is a size, time or number of cores that would be none, or a thousandth", () => {

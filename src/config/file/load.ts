@@ -9,14 +9,15 @@ import { absolute, type Facts, type ParsedRun } from "../resolve.ts";
 import { appPlace, dnsLabel, isFileApp } from "../service.ts";
 import { draft, type ServiceDraft } from "./build.ts";
 import { check, type Read } from "./check.ts";
-import { routeClashes } from "./clashes.ts";
-import type { ApplicationConfig, RouteConfig, ServiceConfig } from "./config.ts";
+import { EVERYTHING, routeClashes } from "./clashes.ts";
+import type { ApplicationConfig, ServiceConfig } from "./config.ts";
 import { readDocument } from "./document.ts";
 import { application } from "./keys.ts";
 import type { Place } from "./node.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
 import { readSource } from "./source.ts";
 import { keyOfFlag } from "./translate.ts";
+import { asWritten } from "./variables.ts";
 
 /** Names that are looked for, in this order. */
 export const FILE_NAMES = ["headrace.yaml", "headrace.yml"] as const;
@@ -38,8 +39,6 @@ export function loadFile(named: string, env: Environment, facts: Facts): LoadedF
   return source.ok ? readFile(source.text, file, env, facts) : failed(file, [source.problem]);
 }
 
-const EVERYTHING: RouteConfig = { host: "", path: "/", methods: [], headers: [], strip: false, rewrite: "" };
-
 const TOP: Place = { line: 1, column: 1 };
 
 /** From the text of a file to the application. `file` is absolute: paths in the text begin at its folder. */
@@ -50,7 +49,7 @@ export function readFile(source: string, file: string, env: Environment, facts: 
   const problems = [...checked.problems];
   if (checked.read?.kind !== "map") return failed(file, problems);
   const drafted = draft(checked.read);
-  problems.push(...drafted.problems, ...routeClashes(drafted.services));
+  problems.push(...drafted.problems, ...routeClashes(drafted));
   const services: ServiceConfig[] = [];
   const notices: FileProblem[] = [];
   const where = new Places(checked.read);
@@ -60,7 +59,12 @@ export function readFile(source: string, file: string, env: Environment, facts: 
     notices.push(...where.all(loaded.notices, service));
     if (loaded.config !== null) services.push(loaded.config);
   }
-  if (problems.length > 0) return failed(file, unique(problems));
+  const written = (one: FileProblem): FileProblem => ({
+    ...one,
+    message: asWritten(one.message, checked.references),
+    instead: asWritten(one.instead, checked.references),
+  });
+  if (problems.length > 0) return failed(file, unique(problems).map(written));
   // Alone, a service is what requests are for.
   const [only] = services;
   if (only !== undefined && services.length === 1 && only.routes.length === 0) {
@@ -72,11 +76,12 @@ export function readFile(source: string, file: string, env: Environment, facts: 
     const instead = `Add one, such as route: { path: /${service} }, unless only other services call it.`;
     notices.push(fileProblem(read, "no_route", message, instead));
   }
+  const redirects = drafted.redirects.map(({ redirect }) => redirect);
   const name = drafted.name || dnsLabel(basename(dirname(file))) || "app";
   return {
     ok: true,
-    application: Object.freeze({ name, file, services, redirects: drafted.redirects }),
-    notices: unique(notices),
+    application: Object.freeze({ name, file, services, redirects }),
+    notices: unique(notices).map(written),
   };
 }
 
@@ -97,7 +102,11 @@ function loadService(
   if (loaded.kind === "problems") return { config: null, problems: loaded.problems, notices: loaded.notices };
   const { name, routes, secrets, limits, affinity, splitBy } = service;
   const run = Object.freeze({ ...loaded.config, limits, affinity });
-  return { config: { name, run, routes, secrets, splitBy }, problems: [], notices: loaded.notices };
+  return {
+    config: { name, run, routes: routes.map(({ route }) => route), secrets, splitBy },
+    problems: [],
+    notices: loaded.notices,
+  };
 }
 
 /** A folder of a virtual environment stands for its interpreter; without a word, the service's own one comes before the active one. */
