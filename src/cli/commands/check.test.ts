@@ -53,8 +53,33 @@ api      GET shop.test/api  main.py  1 x 80
     const io = memoryIo({ cwd });
     expect(await check([], io)).toBe(0);
     expect(io.written.err).toBe(
-      "headrace: note: services.b: No client reaches b: it has no route. Add one, such as route: { path: /b }, unless only other services call it.\n",
+      "headrace: note: line 3, column 3, services.b: No client reaches b: it has no route. Add one, such as route: { path: /b }, unless only other services call it.\n",
     );
+  });
+
+  test("as JSON has the notes with their places", async () => {
+    write("services:\n  a: { app: main.py, route: { path: / } }\n  b: { app: main.py }\n");
+    const io = memoryIo({ cwd });
+    expect(await check(["--json"], io)).toBe(0);
+    const { problems, notices } = JSON.parse(io.written.out);
+    expect(problems).toEqual([]);
+    expect(notices).toMatchObject([{ code: "no_route", path: "services.b", place: { line: 3, column: 3 } }]);
+    expect(io.written.err).toBe("");
+  });
+
+  test("reads one file, and says so of a second", async () => {
+    write("services: { a: { app: main.py } }");
+    expect(await check(["headrace.yaml"], memoryIo({ cwd }))).toBe(0);
+    for (const argv of [
+      ["headrace.yaml", "b.yaml"],
+      ["-f", "headrace.yaml", "b.yaml"],
+    ]) {
+      const io = memoryIo({ cwd });
+      expect(await check(argv, io)).toBe(2);
+      expect(io.written.err).toBe(
+        'headrace: "b.yaml" is too much: one file is checked at a time. Write headrace check headrace.yaml.\n',
+      );
+    }
   });
 
   test("as JSON keeps the values of variables to itself", async () => {

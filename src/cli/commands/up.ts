@@ -19,7 +19,7 @@ import { exitCodeOf, noteRun, openAdmin, openTelling, type Telling, withoutTrace
 import { listenToSignals } from "../signals.ts";
 import { applicationRecord, applicationText } from "../started.ts";
 import { problemLine, tellError, tellProblems } from "../tell.ts";
-import { problemTree } from "./check-text.ts";
+import { placed, problemTree } from "./check-text.ts";
 import { upOptions } from "./up-options.ts";
 
 const HELP = `Serves all services of headrace.yaml, until a signal ends it.
@@ -52,7 +52,7 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
     io.err(problemTree(loaded.file, loaded.problems));
     return Exit.USAGE;
   }
-  tellProblems(io, [], loaded.notices);
+  tellProblems(io, [], loaded.notices.map(placed));
   const { application } = loaded;
   const config = application.services[0]!.run;
   const { stateDir: given } = parsed.values;
