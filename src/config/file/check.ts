@@ -1,8 +1,7 @@
 /** Reads a {@link Node} against a {@link Shape}: all problems at once, each with its path and place. Pure. */
 
-import { nearestWord } from "../nearest.ts";
-import { oneOf } from "../option.ts";
 import type { Environment } from "../parse.ts";
+import { insteadOf } from "./hints.ts";
 import type { Entry, ListNode, MapNode, Node, Place, TextNode } from "./node.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
 import type { AnyOption, ListShape, MapShape, Shape, TableShape, ValueShape } from "./shape.ts";
@@ -49,7 +48,7 @@ export interface Checked {
 
 /** Checks all of a file. */
 export function check(root: Node, shape: Shape, env: Environment): Checked {
-  const checker = new Checker(env);
+  const checker = new Checker(shape, env);
   const read = checker.read(root, shape, { path: "", place: root.place });
   return { read, problems: checker.problems, references: checker.references };
 }
@@ -57,9 +56,11 @@ export function check(root: Node, shape: Shape, env: Environment): Checked {
 class Checker {
   readonly problems: FileProblem[] = [];
   readonly references: Reference[] = [];
+  readonly #root: Shape;
   readonly #env: Environment;
 
-  constructor(env: Environment) {
+  constructor(root: Shape, env: Environment) {
+    this.#root = root;
     this.#env = env;
   }
 
@@ -132,9 +133,8 @@ class Checker {
 
   #unknown(entry: Entry, shape: MapShape, at: At): void {
     if (at.path === "" && entry.key.startsWith("x-")) return;
-    const known = nearestWord(entry.key, Object.keys(shape.keys)) ?? groupOf(entry.key, shape);
     const where = { path: join(at.path, entry.key), place: entry.place };
-    const instead = known === null ? `There are: ${Object.keys(shape.keys).join(", ")}.` : `Write ${known}.`;
+    const instead = insteadOf(entry.key, at.path, shape, this.#root);
     this.#problem(where, "unknown_key", "There is no such key.", instead);
   }
 
@@ -206,14 +206,6 @@ class Checker {
   #problem(at: At, code: FileProblem["code"], message: string, instead: string): void {
     this.problems.push(fileProblem(at, code, message, instead));
   }
-}
-
-/** Where a key stands in groups of the map: `resources.memory or scale.memory` for `memory`. Null when in none. */
-function groupOf(key: string, shape: MapShape): string | null {
-  const found = Object.entries(shape.keys).filter(
-    ([, group]) => group.shape.kind === "map" && Object.hasOwn(group.shape.keys, key),
-  );
-  return found.length === 0 ? null : oneOf(found.map(([name]) => `${name}.${key}`));
 }
 
 function wantedOf(option: AnyOption): string {

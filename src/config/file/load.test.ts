@@ -215,6 +215,27 @@ describe("what is wrong", () => {
     );
   });
 
+  test("or brought from elsewhere is shown what it is called here", () => {
+    const of = (key: string) => bad(`services: { a: { app: main.py, ${key} } }`)[0]!.instead;
+    expect(of("replicas: 2")).toBe("Write instances.");
+    expect(of("num_instances: 2")).toBe("Write instances.");
+    expect(of("environment: { A: b }")).toBe("Write env.");
+    expect(of("env_file: x")).toBe("Write envFile.");
+    expect(of("startup_timeout: 3s")).toBe("Write startupTimeout.");
+    expect(of("http2: true")).toBe("Write listen.http2.");
+    expect(of("ports: [80]")).toBe("Write listen.port.");
+    expect(of("port: 80")).toBe("Write listen.port or admin.port.");
+    expect(of("path: /x")).toBe("Write route.path or limits.path.");
+    expect(of("maxReplicas: 3")).toBe("Write scale.max.");
+    expect(of("image: shop")).toContain("There are no images");
+    expect(of("scale: { concurrency: 3 }")).toBe("Write services.a.concurrency.");
+    expect(of("route: { methds: GET }")).toBe("Write methods.");
+    expect(of("split: { by: x }")).toBe("There are: header, cookie, query.");
+    expect(of("zzz: x")).toMatch(/^Nearest are (\w+, ){4}\w+; docs/);
+    const [top] = bad("workers: 2\nservices: { a: { app: main.py } }");
+    expect(top!.instead).toBe("Write services.NAME.instances.");
+  });
+
   test("speaks of keys, not of flags", () => {
     const texts = [
       ...bad("services: { a: { app: main.py, scale: { target: 50% } } }"),
