@@ -1,6 +1,6 @@
 import { Exit } from "../../base/errors.ts";
 import type { ApplicationConfig } from "../../config/file/config.ts";
-import { loadFile } from "../../config/file/load.ts";
+import { type LoadedFile, loadFile } from "../../config/file/load.ts";
 import { parse } from "../../config/parse.ts";
 import { factsOf } from "../facts.ts";
 import { commandHelp } from "../help.ts";
@@ -33,19 +33,22 @@ export async function check(argv: readonly string[], io: Io): Promise<number> {
     tellProblems(io, [...parsed.problems, ...tooMuch], []);
     return Exit.USAGE;
   }
-  const loaded = loadFile(named, io.env, factsOf(io));
-  if (!loaded.ok) {
-    if (json) io.out(`${JSON.stringify({ file: loaded.file, problems: loaded.problems }, null, 2)}\n`);
-    else io.err(problemTree(loaded.file, loaded.problems));
-    return Exit.USAGE;
-  }
-  const { application, notices } = loaded;
-  if (json) io.out(`${JSON.stringify({ ...shown(application), problems: [], notices }, null, 2)}\n`);
+  const { preflight } = await import("../../platform/preflight.ts");
+  const loaded = await preflight(loadFile(named, io.env, factsOf(io)), io.env, "check");
+  if (json) io.out(`${JSON.stringify(report(loaded), null, 2)}\n`);
   else {
-    tellProblems(io, [], notices.map(placed));
-    io.out(summary(application));
+    tellProblems(io, [], loaded.notices.map(placed));
+    if (loaded.ok) io.out(summary(loaded.application));
+    else io.err(problemTree(loaded.file, loaded.problems));
   }
-  return Exit.OK;
+  return loaded.ok ? Exit.OK : Exit.USAGE;
+}
+
+function report(loaded: LoadedFile): unknown {
+  const { file, notices } = loaded;
+  return loaded.ok
+    ? { ...shown(loaded.application), problems: [], notices }
+    : { file, problems: loaded.problems, notices };
 }
 
 /** Private keys and the values of variables are nobody's business; which variables there are may be. */

@@ -233,13 +233,19 @@ const serviceKeys: MapShape["keys"] = {
     }),
   ),
   function: value(
-    text({
-      ...own(
-        "function",
-        "File or module of a function, with its name: jobs.py:thumbnail, shop.jobs:thumbnail. Instead of app.",
-      ),
-      placeholder: "APP:NAME",
-    }),
+    checked(
+      {
+        ...own(
+          "function",
+          "File or module of a function, with its name: jobs.py:thumbnail, shop.jobs:thumbnail. Instead of app.",
+        ),
+        placeholder: "APP:NAME",
+      },
+      (entry) =>
+        /.:[A-Za-z_][\w.]*$/.test(entry)
+          ? null
+          : "its file or module and its name, such as jobs.py:thumbnail or shop.jobs:thumbnail",
+    ),
   ),
   interface: sets("interface"),
   factory: sets("factory"),

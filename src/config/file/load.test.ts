@@ -398,6 +398,13 @@ describe("what is wrong", () => {
     ).toHaveLength(2);
   });
 
+  test("is a function without its name", () => {
+    const [problem] = bad("services: { a: { function: jobs.py } }");
+    expect(problem).toMatchObject({ path: "services.a.function", code: "invalid_value" });
+    expect(problem!.instead).toContain("such as jobs.py:thumbnail");
+    expect(bad("services: { a: { function: shop.jobs } }")).toHaveLength(1);
+  });
+
   test("is a secret where none is read", () => {
     const [problem] = bad("admin: { tokenFile: secret:env/TOKEN }\nservices: { a: { app: main.py } }");
     expect(problem).toMatchObject({ path: "admin.tokenFile", code: "invalid_value" });

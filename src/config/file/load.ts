@@ -8,23 +8,34 @@ import type { Problem } from "../problem.ts";
 import { absolute, type Facts, type ParsedRun } from "../resolve.ts";
 import { appPlace, dnsLabel, isFileApp } from "../service.ts";
 import { draft, type ServiceDraft } from "./build.ts";
-import { check, type Read } from "./check.ts";
+import { check } from "./check.ts";
 import { EVERYTHING, routeClashes } from "./clashes.ts";
 import type { ApplicationConfig, ServiceConfig } from "./config.ts";
 import { readDocument } from "./document.ts";
 import { application } from "./keys.ts";
-import type { Place } from "./node.ts";
+import { inOrder, Places, type ProblemAt } from "./places.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
 import { readSource } from "./source.ts";
-import { keyOfFlag } from "./translate.ts";
-import { asWritten } from "./variables.ts";
 
 /** Names that are looked for, in this order. */
 export const FILE_NAMES = ["headrace.yaml", "headrace.yml"] as const;
 
-export type LoadedFile =
-  | { readonly ok: true; readonly application: ApplicationConfig; readonly notices: readonly FileProblem[] }
-  | { readonly ok: false; readonly file: string; readonly problems: readonly FileProblem[] };
+export type LoadedFile = FileParts &
+  (
+    | { readonly ok: true; readonly application: ApplicationConfig }
+    | { readonly ok: false; readonly problems: readonly FileProblem[] }
+  );
+
+/** What there is of a file, right or wrong. */
+interface FileParts {
+  /** Absolute. */
+  readonly file: string;
+  /** Those that could be read. */
+  readonly services: readonly ServiceConfig[];
+  /** What is not wrong, but most likely not meant. */
+  readonly notices: readonly FileProblem[];
+  readonly problemAt: ProblemAt;
+}
 
 /**
  * Reads the file that is named, or the one in the working directory.
@@ -39,8 +50,6 @@ export function loadFile(named: string, env: Environment, facts: Facts): LoadedF
   return source.ok ? readFile(source.text, file, env, facts) : failed(file, [source.problem]);
 }
 
-const TOP: Place = { line: 1, column: 1 };
-
 /** From the text of a file to the application. `file` is absolute: paths in the text begin at its folder. */
 export function readFile(source: string, file: string, env: Environment, facts: Facts): LoadedFile {
   const document = readDocument(source);
@@ -52,19 +61,18 @@ export function readFile(source: string, file: string, env: Environment, facts: 
   problems.push(...drafted.problems, ...routeClashes(drafted));
   const services: ServiceConfig[] = [];
   const notices: FileProblem[] = [];
-  const where = new Places(checked.read);
+  const where = new Places(checked.read, checked.references);
   for (const service of drafted.services) {
     const loaded = loadService(service, dirname(file), facts);
     problems.push(...where.all(loaded.problems, service));
     notices.push(...where.all(loaded.notices, service));
     if (loaded.config !== null) services.push(loaded.config);
   }
-  const written = (one: FileProblem): FileProblem => ({
-    ...one,
-    message: asWritten(one.message, checked.references),
-    instead: asWritten(one.instead, checked.references),
-  });
-  if (problems.length > 0) return failed(file, unique(problems).map(written));
+  const parts = { file, services, problemAt: where.at };
+  if (problems.length > 0) {
+    const told = inOrder(unique(problems).map(where.written));
+    return { ok: false, problems: told, notices: unique(notices).map(where.written), ...parts };
+  }
   // Alone, a service is what requests are for.
   const [only] = services;
   if (only !== undefined && services.length === 1 && only.routes.length === 0) {
@@ -81,7 +89,8 @@ export function readFile(source: string, file: string, env: Environment, facts: 
   return {
     ok: true,
     application: Object.freeze({ name, file, services, redirects }),
-    notices: unique(notices).map(written),
+    notices: unique(notices).map(where.written),
+    ...parts,
   };
 }
 
@@ -132,42 +141,9 @@ function interpreterIn(given: string, folder: string): string {
     : path;
 }
 
-/** Problems that speak of flags become problems that speak of keys, at their places. */
-class Places {
-  readonly #places = new Map<string, Place>();
-
-  constructor(root: Read) {
-    this.#note(root);
-  }
-
-  #note(read: Read): void {
-    this.#places.set(read.path, read.place);
-    if (read.kind === "list") for (const item of read.items) this.#note(item);
-    if (read.kind === "map") for (const each of read.keys.values()) this.#note(each);
-  }
-
-  *all(problems: readonly Problem[], service: ServiceDraft): Generator<FileProblem> {
-    for (const problem of problems) {
-      const app = service.read.keys.get("app") ?? service.read.keys.get("function");
-      const path =
-        problem.subject !== "" && this.#places.has(problem.subject)
-          ? problem.subject
-          : (app?.path ?? service.read.path);
-      yield {
-        code: problem.code,
-        subject: path,
-        path,
-        place: this.#places.get(path) ?? TOP,
-        message: keyOfFlag(problem.message),
-        instead: keyOfFlag(problem.instead),
-      };
-    }
-  }
-}
-
 function failed(file: string, problems: readonly FileProblem[]): LoadedFile {
-  const sorted = [...problems].sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
-  return { ok: false, file, problems: sorted };
+  const { at } = new Places(null, []);
+  return { ok: false, file, problems: inOrder(problems), services: [], notices: [], problemAt: at };
 }
 
 /** What all services share is wrong once, not once a service. */
