@@ -3,6 +3,7 @@
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { messageOf, systemCode } from "../base/errors.ts";
 import { parseEnvFile } from "./envfile.ts";
+import { isReference } from "./file/variables.ts";
 import { runOptions } from "./options.ts";
 import { type Environment, parse } from "./parse.ts";
 import type { Problem } from "./problem.ts";
@@ -109,6 +110,12 @@ function readFiles(parsed: ParsedRun, cwd: string, problems: Problem[], notices:
   for (const path of values.envFile) {
     const file = parseEnvFile(read(origins.envFile, path));
     Object.assign(env, file.variables);
+    for (const [name, value] of Object.entries(file.variables)) {
+      if (!isReference(value)) continue;
+      const message = `${name} in ${path} reads like a reference to a secret, and is plain text there.`;
+      const instead = "Write it under env in headrace.yaml.";
+      notices.push({ code: "env_file_invalid", subject: origins.envFile, message, instead });
+    }
     for (const { line, why } of file.wrong) {
       const message = `Line ${line} of ${path} cannot be read: ${why}.`;
       problems.push({

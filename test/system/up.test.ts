@@ -208,10 +208,22 @@ describe("headrace up", () => {
     expect(stderr).toContain("2 problems, nothing was started");
     expect(stderr).toContain("line 3, column 5: There is no app gone.py.");
     expect(stderr).toContain('line 4, column 14: "soon" cannot be used.');
-    writeFileSync(world.file, 'services: { one: { app: one.py, env: { A: "secret:env/NOT_THERE" } } }\n');
-    const secret = await command(["up", "-f", world.file], { env: noted });
-    expect(secret.status).toBe(2);
-    expect(secret.stderr).toEndWith("headrace: A is secret:env/NOT_THERE, and that variable is not set.\n");
+  });
+
+  test("does not start without a module, an attribute or a secret, and says which, all at once", async () => {
+    const world = await World.make();
+    const services = `services:
+  one: { app: one.py, route: { path: / }, env: { A: "secret:env/NOT_THERE" } }
+  two: { app: "two:ap", route: { path: /two } }
+  three: { app: "two.three:app", route: { path: /three } }
+`;
+    writeFileSync(world.file, services);
+    const { status, stderr } = await command(["up", "-f", world.file], { env: noted });
+    expect(status).toBe(2);
+    expect(stderr).toContain("3 problems, nothing was started");
+    expect(stderr).toContain("line 2, column 50: A is secret:env/NOT_THERE, and that variable is not set.");
+    expect(stderr).toContain("line 3, column 10: two has no ap. Write two:app.");
+    expect(stderr).toContain("line 4, column 12: There is no module two.three.");
   });
 });
 

@@ -3,7 +3,7 @@ import type { AdminServer } from "../../admin/server.ts";
 import { Exit, HeadraceError } from "../../base/errors.ts";
 import { ReleaseStack, type Undo } from "../../base/release.ts";
 import type { ApplicationConfig } from "../../config/file/config.ts";
-import { loadFile } from "../../config/file/load.ts";
+import { type LoadedFile, loadFile } from "../../config/file/load.ts";
 import { type Environment, parse } from "../../config/parse.ts";
 import { absolute, type Facts } from "../../config/resolve.ts";
 import { ensureRunDir } from "../../config/rundir.ts";
@@ -19,7 +19,7 @@ import { exitCodeOf, noteRun, openAdmin, openTelling, type Telling, withoutTrace
 import { listenToSignals } from "../signals.ts";
 import { applicationRecord, applicationText } from "../started.ts";
 import { problemLine, tellError, tellProblems } from "../tell.ts";
-import { problemTree } from "./check-text.ts";
+import { placed, problemTree } from "./check-text.ts";
 import { upOptions } from "./up-options.ts";
 
 const HELP = `Serves all services of headrace.yaml, until a signal ends it.
@@ -47,12 +47,12 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
     return Exit.USAGE;
   }
   const facts = factsOf(io);
-  const loaded = loadFile(parsed.values.file, io.env, facts);
+  const loaded = await loadChecked(parsed.values.file, io.env, facts);
   if (!loaded.ok) {
     io.err(problemTree(loaded.file, loaded.problems));
     return Exit.USAGE;
   }
-  tellProblems(io, [], loaded.notices);
+  tellProblems(io, [], loaded.notices.map(placed));
   const { application } = loaded;
   const config = application.services[0]!.run;
   const { stateDir: given } = parsed.values;
@@ -67,6 +67,12 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
     deaf();
     await telling.close();
   }
+}
+
+/** Reads the file, and looks for what it names. */
+async function loadChecked(file: string, env: Environment, facts: Facts): Promise<LoadedFile> {
+  const { preflight } = await import("../../platform/preflight.ts");
+  return preflight(loadFile(file, env, facts), env, "start");
 }
 
 interface Surroundings extends Telling {
@@ -140,7 +146,7 @@ class Up {
    */
   async #apply(): Promise<void> {
     const { env, facts, logs } = this.#around;
-    const loaded = loadFile(this.#application.file, env, facts);
+    const loaded = await loadChecked(this.#application.file, env, facts);
     if (loaded.ok) {
       await this.#running?.apply(loaded.application);
       return;
