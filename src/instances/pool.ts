@@ -256,22 +256,22 @@ export class Pool {
 
   #generation(launcher: Launcher): Generation {
     const plan = { number: ++this.#generations, launcher, restart: this.#restart };
-    const generation = new Generation(this.#host, plan, () => this.#crash());
+    const generation = new Generation(this.#host, plan, (cause) => this.#crash(cause));
     this.#all.add(generation);
     return generation;
   }
 
-  #crash(): void {
+  #crash(cause: string): void {
     const now = this.#ports.clock.now();
     const current = stillLooping(this.#crashes, now, this.#restart)
       ? this.#crashes
       : { ...this.#crashes, looping: false };
-    const { history, began } = countCrash(current, now, this.#restart);
+    const { history, began } = countCrash(current, { now, cause }, this.#restart);
     this.#crashes = history;
     if (began) {
       this.#ports.event({
         kind: "crash-loop",
-        crashes: history.times.length,
+        crashes: history.crashes.length,
         windowMs: this.#restart.windowMs,
       });
     }
