@@ -109,6 +109,6 @@ export const instanceOptions = {
     flag: "drain-timeout",
     group: "Instances",
     fallback: "30s",
-    doc: "Time for requests in flight to finish when Headrace or an instance stops. 0: they are cut at once.",
+    doc: "Time for requests in flight to finish when Headrace stops; for WebSockets and streams also when their instance is replaced. 0: they are cut at once.",
   }),
 } as const;

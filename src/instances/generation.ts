@@ -103,7 +103,8 @@ export class Generation {
 
   /** Gives up all seats. Resolves when their instances are gone. */
   async retire(why: string, drainMs: number): Promise<void> {
-    await Promise.all(this.#seats.map((seat) => this.#giveUp(seat, why, drainMs)));
+    const leaving = [...this.members].map((member) => member.retire(why, drainMs));
+    await Promise.all([...leaving, ...this.#seats.map((seat) => this.#giveUp(seat, why, drainMs))]);
     // A replacement that was on its way may join meanwhile.
     while (this.members.size > 0) {
       await Promise.all([...this.members].map((member) => member.retire(why, drainMs)));

@@ -60,8 +60,20 @@ export function poolSpec(config: RunConfig, place: Place): PoolSpec {
     wsMaxSize: config.wsMaxSize,
     startupTimeoutMs: config.startupTimeoutMs,
     shutdownTimeoutMs: SHUTDOWN_MS,
+    patienceMs: patienceMs(config),
     drainMs: config.drainTimeoutMs,
   };
+}
+
+/**
+ * How long requests in flight may hold an instance, or a revision, that is replaced or not needed any more: as long as they may take at
+ * all. Nobody waits for it to go.
+ */
+export function patienceMs(
+  config: Pick<RunConfig, "timeoutMs" | "timeoutGraceMs" | "drainTimeoutMs">,
+): number {
+  if (config.timeoutMs === 0) return Number.POSITIVE_INFINITY;
+  return Math.max(config.drainTimeoutMs, config.timeoutMs + config.timeoutGraceMs);
 }
 
 /** Ours, then Cloud Run's contract, then what the user gave. */

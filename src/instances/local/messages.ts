@@ -78,7 +78,8 @@ export type FromWorker = Hello | FromInstance | FromZygote;
 
 export type ToInstance =
   | { readonly type: "drain" }
-  | { readonly type: "disconnect" }
+  /** `begun`: only what lasts. */
+  | { readonly type: "disconnect"; readonly begun?: true }
   | { readonly type: "stop"; readonly timeout_ms: number }
   | { readonly type: "stats" };
 
