@@ -33,6 +33,7 @@ import { gatewaysPorts, makeRunDir, SPARE_COLUMNS, unlessCancelled, within } fro
 import { Fleet, type Live } from "./fleet.ts";
 import { frontSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
+import { patienceMs } from "./pool-spec.ts";
 import { newestOf, rolledBack, withRevision, withTargets, withWish } from "./revisions/change.ts";
 import { Ledger } from "./revisions/ledger.ts";
 import { isUnchanged, type RevisionRecord, sharedOptions } from "./revisions/record.ts";
@@ -368,7 +369,10 @@ class Application {
     const serving = new Set(lives(services));
     for (const live of before) {
       if (serving.has(live)) continue;
-      void this.#fleet.retire(live.revision, live.revision.config.drainTimeoutMs);
+      const run = live.revision.config;
+      // Who stops a service waits for it.
+      const asked = services.get(run.service)?.stopped === true;
+      void this.#fleet.retire(live.revision, asked ? run.drainTimeoutMs : patienceMs(run));
     }
     await this.#ledger.collect();
     return fresh;

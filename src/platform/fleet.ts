@@ -136,7 +136,7 @@ export class Fleet {
 
   async #retire(revision: Revision, drainMs: number): Promise<void> {
     const deadline = systemClock.now() + drainMs;
-    while (revision.busy() && systemClock.now() < deadline) await Bun.sleep(IDLE_CHECK_MS);
+    while (revision.waiting() && systemClock.now() < deadline) await Bun.sleep(IDLE_CHECK_MS);
     await revision.stop(Math.max(0, deadline - systemClock.now()));
     await this.#options.gateways.forget(revision.key);
     this.all.delete(revision);

@@ -54,14 +54,35 @@ export function poolSpec(config: RunConfig, place: Place): PoolSpec {
       maxAgeMs: config.maxInstanceAgeMs,
       maxRequests: config.maxRequests,
       maxRequestsJitter: config.maxRequestsJitter,
-      maxMemory: config.maxInstanceMemory || Math.floor(config.memory * FULL),
+      maxMemory: fullAt(config),
     },
     rootPath: config.rootPath,
     wsMaxSize: config.wsMaxSize,
     startupTimeoutMs: config.startupTimeoutMs,
     shutdownTimeoutMs: SHUTDOWN_MS,
+    patienceMs: patienceMs(config),
     drainMs: config.drainTimeoutMs,
   };
+}
+
+/** Bytes at which an instance is replaced, whichever comes first; 0 for none. */
+export function fullAt({
+  memory,
+  maxInstanceMemory,
+}: Pick<RunConfig, "memory" | "maxInstanceMemory">): number {
+  const held = Math.floor(memory * FULL);
+  return held > 0 && maxInstanceMemory > 0 ? Math.min(held, maxInstanceMemory) : held || maxInstanceMemory;
+}
+
+/**
+ * How long requests in flight may hold an instance, or a revision, that is replaced or not needed any more: as long as they may take at
+ * all. Nobody waits for it to go.
+ */
+export function patienceMs(
+  config: Pick<RunConfig, "timeoutMs" | "timeoutGraceMs" | "drainTimeoutMs">,
+): number {
+  if (config.timeoutMs === 0) return Number.POSITIVE_INFINITY;
+  return Math.max(config.drainTimeoutMs, config.timeoutMs + config.timeoutGraceMs);
 }
 
 /** Ours, then Cloud Run's contract, then what the user gave. */

@@ -217,9 +217,9 @@ export class Revision {
     }
   }
 
-  /** Requests that run or wait, and so keep the revision from being stopped without harm. */
-  busy(): boolean {
-    return this.table.running() + this.table.waitingAll() > 0;
+  /** Requests that no instance has yet: they keep the revision from being stopped without harm. */
+  waiting(): boolean {
+    return this.table.waitingAll() > 0;
   }
 
   #poolPorts(): PoolPorts {
