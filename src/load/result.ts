@@ -224,6 +224,8 @@ export interface StepResult {
   readonly failedShare: number;
   /** Kept the promise. */
   readonly ok: boolean;
+  /** The generator fell short: the step says nothing of the service. */
+  readonly fellShort: boolean;
   /** Which threshold failed, or why the step says nothing. Empty when it was kept. */
   readonly why: string;
 }

@@ -202,6 +202,7 @@ const result = object<LoadResult>({
       p99Ms: amount,
       failedShare: amount,
       ok: truth,
+      fellShort: truth,
       why: text,
     }),
   ),

@@ -234,6 +234,7 @@ export function simulateSteps(capacity: number): StepResult[] {
       p99Ms,
       failedShare: ok ? 0 : 0.004,
       ok,
+      fellShort: false,
       why: ok ? "" : "p99<100ms",
     };
   });
