@@ -42,7 +42,8 @@ export function resultOf(outcome: Outcome): LoadResult {
   const failures = collector.failures as Readonly<Record<string, number>>;
   const { statuses, latency } = collector;
   const durationS = begunForS(outcome);
-  const passedPerS = passedWithin(collector, outcome.warmupS + durationS) / durationS;
+  // What a service works off afterwards is not its rate.
+  const passedPerS = collector.passedInTime / durationS;
   const seen = { counts, statuses, failures, checks: collector.checks(), latency, passedPerS };
   const machine = machineFacts(outcome.addresses);
   const judgement = judge({
@@ -95,14 +96,6 @@ export function resultOf(outcome: Outcome): LoadResult {
     server: outcome.server,
     steps: outcome.steps,
   };
-}
-
-/** What passed while requests were begun: what a service works off afterwards is not its rate. */
-function passedWithin(collector: Collector, endS: number): number {
-  return collector
-    .series()
-    .filter(({ warmup, atS }) => !warmup && atS < endS + 1)
-    .reduce((sum, { done, failed }) => sum + done - failed, 0);
 }
 
 /** A generator that cannot keep its schedule begins requests for longer than was planned: the rate is over that time. */
