@@ -34,6 +34,7 @@ export type Entries = Pick<
   | "failed"
   | "late"
   | "blocked"
+  | "dropped"
   | "resent"
   | "statuses"
   | "failures"
@@ -49,6 +50,7 @@ export class Book {
   planned = 0;
   started = 0;
   blocked = 0;
+  dropped = 0;
   resent = 0;
   #late = 0;
   #done = 0;
@@ -69,7 +71,7 @@ export class Book {
   }
 
   get empty(): boolean {
-    return this.planned + this.started + this.blocked + this.resent + this.#done === 0;
+    return this.planned + this.started + this.blocked + this.dropped + this.resent + this.#done === 0;
   }
 
   /** An arrival was begun. @param lateMs after it was due */
@@ -114,6 +116,7 @@ export class Book {
       failed: this.#failed,
       late: this.#late,
       blocked: this.blocked,
+      dropped: this.dropped,
       resent: this.resent,
       statuses: Object.fromEntries(this.#statuses),
       failures: Object.fromEntries(this.#failures),
@@ -127,6 +130,7 @@ export class Book {
     this.planned = 0;
     this.started = 0;
     this.blocked = 0;
+    this.dropped = 0;
     this.resent = 0;
     this.#late = 0;
     this.#done = 0;

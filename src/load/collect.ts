@@ -35,6 +35,7 @@ type Counter =
   | "failed"
   | "late"
   | "blocked"
+  | "dropped"
   | "resent"
   | "bytesIn"
   | "bytesOut"
@@ -47,6 +48,7 @@ const COUNTERS: readonly Counter[] = [
   "failed",
   "late",
   "blocked",
+  "dropped",
   "resent",
   "bytesIn",
   "bytesOut",

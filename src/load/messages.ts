@@ -65,6 +65,8 @@ export interface Tick {
   readonly late: number;
   /** Arrivals that had to wait because all connections that may be open were busy. */
   readonly blocked: number;
+  /** Arrivals that were not begun at all, because too many were waiting already. */
+  readonly dropped: number;
   /** Requests sent again because a connection kept alive had been closed by the other side. */
   readonly resent: number;
   readonly bytesIn: number;

@@ -120,7 +120,7 @@ export class OpenDriver extends Driver {
     const { origin } = request;
     const waiting = this.#waiting[origin]!;
     if (waiting.length >= MOST_WAITING) {
-      book.blocked++;
+      book.dropped++;
       return;
     }
     const exchange = this.exchange(request, dueAt, late <= ON_TIME_MS ? now : dueAt);

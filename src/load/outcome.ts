@@ -13,7 +13,7 @@ import {
   type Verdict,
 } from "./result.ts";
 import { type Condition, evaluate } from "./thresholds.ts";
-import { judge, LATE_SHARE } from "./verdict.ts";
+import { judge, tooLate } from "./verdict.ts";
 
 export interface Outcome {
   readonly collector: Collector;
@@ -100,8 +100,7 @@ export function resultOf(outcome: Outcome): LoadResult {
 
 /** A generator that cannot keep its schedule begins requests for longer than was planned: the rate is over that time. */
 function begunForS({ collector, plan, durationS, warmupS }: Outcome): number {
-  if (plan.model !== "open" || collector.counts.late <= LATE_SHARE * collector.counts.planned)
-    return durationS;
+  if (plan.model !== "open" || !tooLate(collector.counts)) return durationS;
   const last = collector.series().findLast(({ started }) => started > 0);
   return Math.max(durationS, (last?.atS ?? 0) - warmupS);
 }

@@ -10,7 +10,7 @@ OTHER_NAMES = "(other names)"
 MOST_NAMES = 500
 """Requests with more names than this are counted together: a name with an id in it must not eat the memory."""
 
-_COUNTERS = ("planned", "started", "done", "failed", "late", "blocked", "resent")
+_COUNTERS = ("planned", "started", "done", "failed", "late", "blocked", "dropped", "resent")
 _HISTOGRAMS = {
     "response": "response",
     "passed": "passed",
@@ -52,7 +52,7 @@ class Book:
 
     def __init__(self) -> None:
         self.planned = self.started = self.done = self.failed = 0
-        self.late = self.blocked = self.resent = 0
+        self.late = self.blocked = self.dropped = self.resent = 0
         self.statuses: Dict[int, int] = {}
         self.failures: Dict[str, int] = {}
         self.names: Dict[str, Named] = {}

@@ -150,6 +150,7 @@ const totals = object<Totals>({
   resent: amount,
   late: amount,
   blocked: amount,
+  dropped: amount,
   startedPerS: amount,
   passedPerS: amount,
   bytesIn: amount,

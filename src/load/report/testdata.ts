@@ -200,6 +200,7 @@ function written(plan: Simulation, meter: Meter): LoadResult {
       resent: 0,
       late: sum((p) => p.late),
       blocked: meter.blocked,
+      dropped: 0,
       startedPerS: started / plan.durationS,
       passedPerS: (done - failed) / plan.durationS,
       bytesIn: done * 812,
