@@ -82,8 +82,8 @@ function instanceEnv(config: RunConfig, revision: string): Record<string, string
 }
 
 /** The folder that the app lies in: its file's, or the one that modules are looked for in. */
-export function appFolder(config: Pick<RunConfig, "app" | "appDir" | "cwd">): string {
+export function appFolder(config: Pick<RunConfig, "app" | "appDir" | "appInDir" | "cwd">): string {
   if (!isFileApp(config.app)) return config.appDir;
   const place = dirname(appPlace(config.app));
-  return isAbsolute(place) ? place : join(config.cwd, place);
+  return isAbsolute(place) ? place : join(config.appInDir ? config.appDir : config.cwd, place);
 }
