@@ -70,7 +70,7 @@ export function listenToSignals(log: LogSink, clock: Pick<Clock, "now"> = system
     if (state !== "serving") return;
     say("cli.reload", "SIGHUP: the app is loaded anew.");
     running?.reload().catch((error: unknown) => {
-      // The pool has told why a reload of the app failed, traceback and all; anything else would be silent.
+      // What is refused, or does not start, has told why, traceback and all; anything else would be silent.
       if (!(error instanceof HeadraceError))
         say("cli.reload_failed", `The reload failed: ${messageOf(error)}`);
     });

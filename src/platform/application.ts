@@ -71,6 +71,8 @@ export interface RunningApplication {
   apply(next: ApplicationConfig): Promise<void>;
   /** A new revision of a service, with its code as it is now. Undefined when there is no such service. */
   deploy(service: string, wish: DeployWish): Promise<DeployReport | undefined>;
+  /** The same, unless its code is that of its newest revision. Nothing when there is no such service. */
+  renew(service: string): Promise<void>;
   traffic(service: string): TrafficReport | undefined;
   /** Other shares or tags. @throws HeadraceError when they cannot be: then nothing has changed */
   setTraffic(service: string, wish: TrafficWish): Promise<TrafficReport | undefined>;
@@ -224,6 +226,7 @@ class Application {
       revisions: (service) => views.revisions(service),
       apply: (next) => this.#exclusive(() => this.#apply(next)),
       deploy: (service, wish) => this.#exclusive(() => this.#deploy(service, wish)),
+      renew: (service) => this.#exclusive(() => this.#renew(service)),
       setTraffic: async (service, wish) => {
         await this.#exclusive(() => this.#direct(service, (state) => withWish(state, wish)));
         return views.traffic(service);
@@ -248,19 +251,33 @@ class Application {
   }
 
   async #apply(next: ApplicationConfig): Promise<void> {
-    const shared = (config: ApplicationConfig) => sharedOptions(config.services[0]!.run);
-    if (!Bun.deepEquals(shared(this.#config), shared(next))) {
-      const message = "listen, limits, logs, admin and gateways cannot be changed while Headrace runs.";
-      throw new HeadraceError("restart_needed", message, {
-        exit: Exit.USAGE,
-        hint: "Stop it and start it again.",
-      });
-    }
-    const states = await this.#statesFor(next);
+    const states = await this.#statesOf(next).catch((error: unknown) => {
+      this.#log.failed([], error);
+      throw error;
+    });
     const fresh = await this.#change(next, states);
     for (const name of states.keys()) this.#rollouts.end(name);
     this.#switch.forgetAllBut(new Set(this.#services.keys()));
     this.#log.applied(fresh);
+  }
+
+  /** What a changed file makes of the services. @throws HeadraceError restart_needed */
+  async #statesOf(next: ApplicationConfig): Promise<ReadonlyMap<string, ServiceState>> {
+    const shared = (config: ApplicationConfig) => sharedOptions(config.services[0]!.run);
+    if (Bun.deepEquals(shared(this.#config), shared(next))) return this.#statesFor(next);
+    const message = "listen, limits, logs, admin and gateways cannot be changed while Headrace runs.";
+    const hint = "Stop it and start it again.";
+    throw new HeadraceError("restart_needed", message, { exit: Exit.USAGE, hint });
+  }
+
+  async #renew(name: string): Promise<void> {
+    const service = this.#services.get(name);
+    if (service === undefined) return;
+    const { config, state } = service;
+    const newest = newestOf(state);
+    const { code } = await this.#fleet.record(config, newest + 1);
+    if (code !== "" && code === state.revisions.get(newest)?.code) this.#log.unchanged(name);
+    else await this.#deploy(name, {});
   }
 
   async #deploy(name: string, wish: DeployWish): Promise<DeployReport | undefined> {
@@ -350,8 +367,10 @@ class Application {
     states: ReadonlyMap<string, ServiceState>,
     proven: ReadonlyMap<string, number> = new Map(),
   ): Promise<readonly Live[]> {
-    const { services, fresh } = this.#assemble(config, states, proven);
+    let fresh: readonly Live[] = [];
+    let services: ReadonlyMap<string, Service>;
     try {
+      ({ services, fresh } = this.#assemble(config, states, proven));
       await Promise.all(fresh.map((live) => live.prepare().then(() => live.revision.start())));
       this.#ledger.keep(states);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { AdminServer } from "../../admin/server.ts";
 import { Exit, HeadraceError } from "../../base/errors.ts";
-import { ReleaseStack, type Undo } from "../../base/release.ts";
+import { ReleaseStack } from "../../base/release.ts";
 import type { ApplicationConfig } from "../../config/file/config.ts";
 import { loadFile } from "../../config/file/load.ts";
 import { type Environment, parse } from "../../config/parse.ts";
@@ -9,6 +9,7 @@ import { absolute, type Facts } from "../../config/resolve.ts";
 import { ensureRunDir } from "../../config/rundir.ts";
 import { stateDirPath } from "../../config/statedir.ts";
 import type { RunningApplication } from "../../platform/application.ts";
+import type { ApplicationWatch } from "../../platform/watch-application.ts";
 import { applicationPorts } from "../admin-ports.ts";
 import { cliRecord } from "../events.ts";
 import { factsOf } from "../facts.ts";
@@ -83,6 +84,7 @@ class Up {
   readonly #around: Surroundings;
   readonly #release = new ReleaseStack();
   #running: RunningApplication | null = null;
+  #watching: ApplicationWatch | null = null;
 
   constructor(application: ApplicationConfig, around: Surroundings) {
     this.#application = application;
@@ -115,7 +117,7 @@ class Up {
       signals.serve({ stop: (...how) => started.stop(...how), reload: () => this.#apply() });
       const { name, file } = this.#application;
       release.push(noteRun(runDir, { service: name, app: file }, { url: started.url, admin }));
-      if (watch) release.push(await this.#watch());
+      if (watch) await this.#watch();
       await this.#announce(admin?.url ?? "");
       return await started.done;
     } finally {
@@ -143,6 +145,7 @@ class Up {
     const loaded = loadFile(this.#application.file, env, facts);
     if (loaded.ok) {
       await this.#running?.apply(loaded.application);
+      this.#watching?.follow(loaded.application);
       return;
     }
     for (const problem of loaded.problems) {
@@ -153,15 +156,17 @@ class Up {
     throw new HeadraceError("file_invalid", message, { exit: Exit.USAGE });
   }
 
-  async #watch(): Promise<Undo> {
-    const { watchApplication } = await import("../../platform/watch-application.ts");
-    return watchApplication(this.#application, {
+  async #watch(): Promise<void> {
+    const { ApplicationWatch } = await import("../../platform/watch-application.ts");
+    const watching = new ApplicationWatch(this.#application, {
       log: this.#around.logs.log,
       apply: () => this.#apply(),
-      deploy: async (service) => {
-        await this.#running?.deploy(service, {});
+      renew: async (service) => {
+        await this.#running?.renew(service);
       },
     });
+    this.#watching = watching;
+    this.#release.push(() => watching.close());
   }
 
   async #announce(adminUrl: string): Promise<void> {
