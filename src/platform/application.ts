@@ -41,6 +41,7 @@ import { needed, type Target, weightOf } from "./revisions/traffic.ts";
 import { defaultGuard, type GuardSettings, type Sample } from "./rollout/guard.ts";
 import { firstShares, type RolloutPlan } from "./rollout/rollout.ts";
 import { Rollouts } from "./rollout/rollouts.ts";
+import { SecretMask } from "./secrets.ts";
 import { ServiceSwitch } from "./service-switch.ts";
 import { routing, type Service, ServiceViews } from "./services.ts";
 
@@ -126,6 +127,7 @@ class Application {
   readonly #rollouts: Rollouts;
   readonly #fresh: boolean;
   readonly #done = Promise.withResolvers<number>();
+  readonly #mask = new SecretMask();
   readonly #switch: ServiceSwitch;
   #config: ApplicationConfig;
   #services: ReadonlyMap<string, Service> = new Map();
@@ -142,8 +144,10 @@ class Application {
     const ledger = new Ledger(io.stateDir);
     release.push(() => ledger.close());
     this.#ledger = ledger;
-    this.#log = new ApplicationLog(io.log, config.name);
-    this.#rollouts = new Rollouts(io.log);
+    const log = this.#mask.log(io.log);
+    const output: ApplicationIo["output"] = (...of) => this.#mask.output(io.output(...of));
+    this.#log = new ApplicationLog(log, config.name);
+    this.#rollouts = new Rollouts(log);
     const runDir = makeRunDir(release);
     const columns = shared.gateways + SPARE_COLUMNS;
     const meterPath = join(runDir, "front-meter");
@@ -157,11 +161,11 @@ class Application {
       meterPath,
       runDir,
       command: io.gatewayCommand,
-      ports: gatewaysPorts(io.log),
+      ports: gatewaysPorts(log),
     });
-    const { log, output } = io;
     const gateways = this.#gateways;
-    this.#fleet = new Fleet({ runDir, codeDir: ledger.codeDir, columns, gateways, log, output });
+    const { codeDir } = ledger;
+    this.#fleet = new Fleet({ runDir, codeDir, columns, gateways, log, output, mask: this.#mask });
     this.#switch = new ServiceSwitch({
       services: () => this.#services,
       change: () => this.#change(this.#config, new Map()),
@@ -171,7 +175,11 @@ class Application {
     });
   }
 
-  async start(): Promise<RunningApplication> {
+  start(): Promise<RunningApplication> {
+    return this.#mask.errors(this.#start());
+  }
+
+  async #start(): Promise<RunningApplication> {
     const gateways = this.#gateways;
     this.#release.push(() => gateways.stop(GATEWAY_STOP_MS));
     this.#release.push(async () => {
@@ -441,7 +449,7 @@ class Application {
   #exclusive<T>(change: () => Promise<T>): Promise<T> {
     const result = this.#changes.then(() => {
       if (this.#stopping !== undefined) throw new HeadraceError("start_cancelled", "Headrace is stopping.");
-      return change();
+      return this.#mask.errors(change());
     });
     this.#changes = result.catch(() => {});
     return result;

@@ -11,6 +11,11 @@ export const platformErrors = {
     exit: Exit.USAGE,
     text: "A secret that headrace.yaml refers to cannot be read.",
   },
+  secret_unusable: {
+    whose: "user",
+    exit: Exit.USAGE,
+    text: "A secret holds what no environment variable can: a NUL byte, or more than 100 KiB.",
+  },
   restart_needed: {
     whose: "user",
     exit: Exit.USAGE,

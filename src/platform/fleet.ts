@@ -14,7 +14,7 @@ import { Reporter } from "./report.ts";
 import { Revision } from "./revision.ts";
 import { isKept, keepCode, sourcesOf } from "./revisions/code.ts";
 import { type RevisionRecord, revisionConfig, runConfig } from "./revisions/record.ts";
-import { readSecrets } from "./secrets.ts";
+import { readSecrets, type SecretMask } from "./secrets.ts";
 import { serviceLog } from "./service-log.ts";
 
 export interface FleetOptions {
@@ -25,6 +25,8 @@ export interface FleetOptions {
   readonly gateways: Gateways;
   readonly log: LogSink;
   readonly output: (service: string, revision: string) => (line: OutputLine) => void;
+  /** Is told of the values of secrets before anything runs with them. */
+  readonly mask: Pick<SecretMask, "learn">;
 }
 
 /** One revision that runs. */
@@ -82,11 +84,12 @@ export class Fleet {
 
   /**
    * Makes a revision that can be started.
-   * @throws HeadraceError secret_missing
+   * @throws HeadraceError secret_missing, secret_unusable
    */
   make(application: ApplicationConfig, service: ServiceConfig, record: RevisionRecord, how: How): Live {
-    const { runDir, codeDir, columns, gateways, log, output } = this.#options;
+    const { runDir, codeDir, columns, gateways, log, output, mask } = this.#options;
     const secrets = readSecrets(record.secrets, dirname(application.file), process.env);
+    mask.learn(Object.values(secrets));
     const run = runConfig(record, service);
     // Python tells fresh bytecode by whole seconds and the size of the source: a revision that follows quickly would run the older one.
     const calls = gateways.reserve(application.services.map(({ name }) => name));
