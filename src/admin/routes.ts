@@ -175,7 +175,7 @@ export const routes = {
     method: "POST",
     path: "/v1/services/{service}/restart",
     summary: "Replaces all instances of a service, one after the other; each new one is ready first",
-    doc: "With the code that they have: a deploy is for new code. Answers once all are replaced. 422 when a new one does not start; those that were not replaced stay.",
+    doc: "With the code that they have: a deploy is for new code. Values of secrets are read anew. Answers once all are replaced. 422 when a new one does not start; those that were not replaced stay.",
     params: SERVICE,
     answer: done,
     errors: ["admin_service_unknown", "admin_starting"],

@@ -243,7 +243,7 @@ class Application {
         await this.#exclusive(() => this.#direct(service, rolledBack));
         return views.traffic(service);
       },
-      restartService: (service) => this.#switch.restart(service),
+      restartService: (service) => this.#mask.errors(this.#switch.restart(service)),
       stopService: async (service) => {
         this.#rollouts.end(service);
         return this.#switch.stop(service);

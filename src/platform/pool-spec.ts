@@ -65,7 +65,7 @@ export function poolSpec(config: RunConfig, place: Place): PoolSpec {
 }
 
 /** Ours, then Cloud Run's contract, then what the user gave. */
-function instanceEnv(config: RunConfig, revision: string): Record<string, string | undefined> {
+export function instanceEnv(config: RunConfig, revision: string): Record<string, string | undefined> {
   return {
     ...process.env,
     // With port 0 the system chooses one while the app is being imported: nobody knows it yet.

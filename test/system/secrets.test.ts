@@ -73,6 +73,28 @@ test("what an app prints or raises is masked in logs, events, answers and on the
   expect(kept.join("")).not.toContain(VALUE);
 });
 
+test("headrace restart reads them anew, and keeps what runs when the app does not start with them", async () => {
+  const { folder, run, up } = await world();
+  writeFileSync(
+    join(folder, "app.py"),
+    `import os\nif os.environ["KEY"] == "wrong-horse-battery": raise RuntimeError("no " + os.environ["KEY"])\n${APP}`,
+  );
+  await using headrace = await up();
+  const answer = async () => (await ask(headrace.port, "GET", "/")).body.toString();
+  writeFileSync(join(folder, "key"), "another-horse-battery");
+  writeFileSync(join(folder, "app.py"), "raise RuntimeError('the code is that of the revision')");
+  expect(await answer()).toBe(VALUE);
+  expect(await run("restart", "api")).toMatchObject({ status: 0 });
+  expect(await answer()).toBe("another-horse-battery");
+  writeFileSync(join(folder, "key"), "wrong-horse-battery");
+  const failed = await run("restart", "api");
+  expect(failed.status).toBe(1);
+  expect(failed.stderr).toContain("The new instances did not start, so the old ones stay");
+  expect(await answer()).toBe("another-horse-battery");
+  for (const value of [VALUE, "another-horse-battery", "wrong-horse-battery"])
+    expect(headrace.output.text + failed.stderr).not.toContain(value);
+});
+
 test("a start that fails does not show them", async () => {
   const { folder, file, state, env } = await world();
   writeFileSync(join(folder, "app.py"), `import os\nraise RuntimeError("no " + os.environ["KEY"])\n`);
