@@ -77,6 +77,24 @@ test("others pass by those that wait for a permit", async () => {
   expect([permits(), table.running(), table.waitingAll()]).toEqual([0, 0, 0]);
 });
 
+test("a path is of its kind however it is written", async () => {
+  const { core, send } = gateway();
+  const started = await instance(core, 8);
+  const targets = ["/report", "/%72eport", "/repor%74/1", "/report%2F1", "http://shop.test/report"];
+  const sent = targets.map((target) => send(target));
+  expect([permits(), table.waitingAll()]).toEqual([1, 4]);
+  for (const { done } of sent) {
+    answer(started, await started.request());
+    expect((await done).status).toBe(200);
+  }
+  const others = ["/%2572eport", "/Report", "/reports"].map((target) => send(target));
+  expect(permits()).toBe(0);
+  for (const { done } of others) {
+    answer(started, await started.request());
+    await done;
+  }
+});
+
 test("a client that leaves gives its permit up, at the bulkhead, in the line, or at work", async () => {
   const { core, send } = gateway();
   const inLine = send();

@@ -12,7 +12,7 @@
  * the longest wait hold for both waits together.
  */
 
-import { latin1 } from "../../protocol/fields.ts";
+import { appPath, decodedPath } from "../path.ts";
 import type { LimitCells } from "./limit-cells.ts";
 import { Line, type Waiting } from "./line.ts";
 
@@ -70,7 +70,10 @@ export class Bulkheads {
     const { limits, cells, column, depth, line, call, now } = options;
     this.#options = options;
     this.#kinds = limits
-      .map((limit, index) => ({ ...limit, index, below: limit.path === "/" ? "/" : `${limit.path}/` }))
+      .map((limit, index) => {
+        const path = decodedPath(limit.path);
+        return { ...limit, path, index, below: path === "/" ? "/" : `${path}/` };
+      })
       .sort(
         (a, b) =>
           b.path.length - a.path.length || Number(b.methods.length > 0) - Number(a.methods.length > 0),
@@ -91,8 +94,7 @@ export class Bulkheads {
 
   /** The index of the bulkhead that a request belongs to: the longest path, then one that names methods. -1: none. */
   of(method: string, target: Uint8Array): number {
-    const query = target.indexOf(0x3f);
-    const path = latin1(target, 0, query === -1 ? target.length : query);
+    const path = appPath(target);
     for (const { path: own, below, methods, index } of this.#kinds) {
       if (path !== own && !path.startsWith(below)) continue;
       if (methods.length === 0 || methods.includes(method)) return index;

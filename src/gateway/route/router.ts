@@ -6,7 +6,8 @@
 
 import { findValue, latin1 } from "../../protocol/fields.ts";
 import { type RequestHead, Seen } from "../client.ts";
-import { authorityEnd, authorityStart } from "../http1/target.ts";
+import { authorityStart } from "../http1/target.ts";
+import { pathPlace } from "../path.ts";
 
 /** One route, as in the file. */
 export interface Route {
@@ -112,22 +113,15 @@ function allows({ methods, headers }: Route, head: RequestHead): boolean {
 }
 
 const SLASH = 0x2f;
-const QUESTION = 0x3f;
 
 /** Takes a request's head apart for routing. An absolute target brings its own host (RFC 9112 §3.2.2). */
 export function wantedBy(head: RequestHead): Wanted {
   const { target } = head;
   const authority = target[0] === SLASH ? 0 : authorityStart(target, 0, target.length);
-  const start = authority === 0 ? 0 : authorityEnd(target, authority, target.length);
-  const query = target.indexOf(QUESTION, start);
-  const end = query === -1 ? target.length : query;
+  const { start, end } = pathPlace(target);
   const path = target[start] === SLASH ? latin1(target, start, end) : "/";
-  return {
-    host: withoutPort(authority === 0 ? hostOf(head) : latin1(target, authority, start)),
-    path,
-    start,
-    end,
-  };
+  const host = withoutPort(authority === 0 ? hostOf(head) : latin1(target, authority, start));
+  return { host, path, start, end };
 }
 
 function hostOf(head: RequestHead): string {
