@@ -162,6 +162,15 @@ export const routes = {
     errors: ["admin_starting"],
     fails: true,
   },
+  stop: {
+    method: "POST",
+    path: "/v1/stop",
+    summary: "Stops Headrace, with all of its services",
+    doc: "As SIGTERM does: no new connections, requests in flight finish, within the drain time. Answers when that has begun; the admin port goes last, so it is down when nothing answers there. A second call changes nothing.",
+    answer: done,
+    errors: ["admin_starting"],
+    fails: true,
+  },
   stacks: {
     method: "POST",
     path: "/v1/instances/{instance}/stacks",

@@ -1,6 +1,6 @@
 /** Many services from one file, through the command and HTTP only. */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StatusReport } from "../../src/model/instance.ts";
 import { ask, values } from "./client.ts";
@@ -88,6 +88,10 @@ services:
 redirects: { path: /old, to: /two/* }
 ${more}`,
     );
+  }
+
+  rename(name: string): void {
+    writeFileSync(this.file, readFileSync(this.file, "utf8").replace(/^name: .*$/m, `name: ${name}`));
   }
 
   up(): Promise<Headrace> {
@@ -198,6 +202,30 @@ describe("headrace up", () => {
       2,
       `headrace: No world-${world.ports.port} of this user runs here.\n`,
     ]);
+  });
+
+  test("is stopped by its admin API, one of two of the same name, and headrace down waits for it", async () => {
+    const [one, two] = [await World.make(), await World.make()];
+    for (const world of [one, two]) world.rename("twins");
+    const [first, second] = [await one.up(), await two.up()];
+    const unclear = await command(["down", "--name", "twins"], { env: noted });
+    expect(unclear.status).toBe(2);
+    for (const { adminUrl, pid } of [first, second])
+      expect(unclear.stderr).toContain(`twins (pid ${pid}, ${adminUrl})`);
+    expect(unclear.stderr).toEndWith("Say which one with --admin.\n");
+    const ps = await command(["ps", "--json", "--name", "twins"], { env: noted });
+    const urls = (JSON.parse(ps.stdout) as { adminUrl: string }[]).map(({ adminUrl }) => adminUrl);
+    expect(new Set(urls)).toEqual(new Set([first.adminUrl, second.adminUrl]));
+    const load = new Load(first.port, 4, () => "/");
+    const down = await command(["down", "--admin", second.adminUrl], { env: noted });
+    expect([down.stderr, down.stdout, down.status]).toEqual(["", `${second.adminUrl} is down.\n`, 0]);
+    expect(await second.exit).toEqual({ status: 0, signal: null });
+    await second.nothingLeft();
+    await load.stop();
+    expect(load.wrong).toEqual([]);
+    expect((await fetch(`${first.adminUrl}/v1/stop`, { method: "POST" })).status).toBe(200);
+    expect(await first.exit).toEqual({ status: 0, signal: null });
+    await first.nothingLeft();
   });
 
   test("does not start with a file that is wrong, and says all of it with line and column", async () => {

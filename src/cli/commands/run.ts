@@ -65,7 +65,7 @@ async function serve(config: RunConfig, io: Io, telling: Telling): Promise<numbe
   release.push(() => signals.close());
   try {
     const runDir = ensureRunDir(io.env);
-    const ports = adminPorts(config.service, () => running);
+    const ports = adminPorts(config.service, { running: () => running, stop: signals.stop });
     const admin = openAdmin(config, { ports, ...telling, runDir }, io.env);
     release.push(() => admin?.stop());
     // Loaded here, so that help and wrong flags are answered without it.

@@ -98,7 +98,7 @@ class Up {
     release.push(() => signals.close());
     try {
       const runDir = ensureRunDir(io.env);
-      const admin = this.#openAdmin(runDir);
+      const admin = this.#openAdmin(runDir, signals.stop);
       const { startApplication } = await import("../../platform/application.ts");
       const starting = startApplication(this.#application, {
         stateDir: this.#around.stateDir,
@@ -125,11 +125,8 @@ class Up {
     }
   }
 
-  #openAdmin(runDir: string): AdminServer | null {
-    const ports = applicationPorts(
-      () => this.#running,
-      () => this.#apply(),
-    );
+  #openAdmin(runDir: string, stop: (reason: string) => void): AdminServer | null {
+    const ports = applicationPorts({ running: () => this.#running, reload: () => this.#apply(), stop });
     const { env } = this.#around;
     const admin = openAdmin(this.#application.services[0]!.run, { ports, ...this.#around, runDir }, env);
     this.#release.push(() => admin?.stop());
