@@ -12,6 +12,7 @@
  * the longest wait hold for both waits together.
  */
 
+import { moreMethodsFirst, takesMethod } from "../methods.ts";
 import { appPath, decodedPath } from "../path.ts";
 import type { LimitCells } from "./limit-cells.ts";
 import { Line, type Waiting } from "./line.ts";
@@ -74,10 +75,7 @@ export class Bulkheads {
         const path = decodedPath(limit.path);
         return { ...limit, path, index, below: path === "/" ? "/" : `${path}/` };
       })
-      .sort(
-        (a, b) =>
-          b.path.length - a.path.length || Number(b.methods.length > 0) - Number(a.methods.length > 0),
-      );
+      .sort((a, b) => b.path.length - a.path.length || moreMethodsFirst(a.methods, b.methods));
     this.#doors = cells.map(
       (table) => new Line({ table, column, depth, waitMs: 0, call, now, serviceTime: null, next: line }),
     );
@@ -97,7 +95,7 @@ export class Bulkheads {
     const path = appPath(target);
     for (const { path: own, below, methods, index } of this.#kinds) {
       if (path !== own && !path.startsWith(below)) continue;
-      if (methods.length === 0 || methods.includes(method)) return index;
+      if (takesMethod(methods, method)) return index;
     }
     return -1;
   }

@@ -7,6 +7,7 @@
 import { findValue, latin1 } from "../../protocol/fields.ts";
 import { type RequestHead, Seen } from "../client.ts";
 import { authorityStart } from "../http1/target.ts";
+import { moreMethodsFirst, takesMethod } from "../methods.ts";
 import { pathPlace } from "../path.ts";
 
 /** One route, as in the file. */
@@ -90,7 +91,7 @@ function takesAll({ host, path, methods, headers }: Route): boolean {
 function moreSaidFirst<T>({ route: a }: Entry<T>, { route: b }: Entry<T>): number {
   return (
     b.path.length - a.path.length ||
-    Number(b.methods.length > 0) - Number(a.methods.length > 0) ||
+    moreMethodsFirst(a.methods, b.methods) ||
     b.headers.length - a.headers.length
   );
 }
@@ -104,7 +105,7 @@ function firstFit<T>(entries: readonly Entry<T>[], wanted: Wanted, head: Request
 }
 
 function allows({ methods, headers }: Route, head: RequestHead): boolean {
-  if (methods.length > 0 && !methods.includes(head.method)) return false;
+  if (!takesMethod(methods, head.method)) return false;
   for (const { name, value } of headers) {
     const given = findValue(head.fields, name);
     if (given === undefined || (value !== null && given !== value)) return false;
@@ -128,8 +129,9 @@ function hostOf(head: RequestHead): string {
   return (head.seen & Seen.HOST) === 0 ? "" : (findValue(head.fields, "host") ?? "");
 }
 
+/** Nor with the dot of the root, which names the same host. */
 function withoutPort(host: string): string {
   const colon = host.lastIndexOf(":");
   const bare = colon > host.lastIndexOf("]") ? host.slice(0, colon) : host;
-  return bare.toLowerCase();
+  return (bare.endsWith(".") ? bare.slice(0, -1) : bare).toLowerCase();
 }
