@@ -228,6 +228,32 @@ describe("headrace up", () => {
     await first.nothingLeft();
   });
 
+  test("does not start on a port that is taken: it says by whom, and which key is another", async () => {
+    const [one, two] = [await World.make(), await World.make()];
+    one.rename("first");
+    await using headrace = await one.up();
+    const start = async (port: number, adminPort: number) => {
+      const file = "services: { one: { app: one.py } }\n";
+      writeFileSync(two.file, `listen: { port: ${port} }\nadmin: { port: ${adminPort} }\n${file}`);
+      const { status, stderr } = await command(["up", "-f", two.file], { env: noted });
+      return [status, stderr.split("\n").at(-2)];
+    };
+    const { port, adminPort } = one.ports;
+    const who = `It is headrace first (pid ${headrace.pid}).`;
+    expect(await start(port, two.ports.adminPort)).toEqual([
+      2,
+      `headrace: Port ${port} on 127.0.0.1 is taken by another program. ${who} Stop that program, or choose another port with listen.port.`,
+    ]);
+    expect(await start(two.ports.port, adminPort)).toEqual([
+      2,
+      `headrace: The admin port 127.0.0.1:${adminPort} is taken. ${who} Write another admin.port, 0 for a free one, or admin.enabled: false.`,
+    ]);
+    const status = await service(headrace, "one");
+    await command(["deploy", "one", "--name", "first"], { env: noted });
+    // Of what runs, not of the revision.
+    expect((await service(headrace, "one")).uptimeMs).toBeGreaterThan(status.uptimeMs);
+  });
+
   test("does not start with a file that is wrong, and says all of it with line and column", async () => {
     const world = await World.make();
     writeFileSync(world.file, "services:\n  one:\n    app: gone.py\n    timeout: soon\n");

@@ -16,7 +16,15 @@ import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { commandHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { exitCodeOf, noteRun, openAdmin, openTelling, type Telling, withoutTraceback } from "../serving.ts";
+import {
+  exitCodeOf,
+  explained,
+  noteRun,
+  openAdmin,
+  openTelling,
+  type Telling,
+  withoutTraceback,
+} from "../serving.ts";
 import { listenToSignals } from "../signals.ts";
 import { applicationRecord, applicationText } from "../started.ts";
 import { problemLine, tellError, tellProblems } from "../tell.ts";
@@ -120,6 +128,8 @@ class Up {
       if (watch) await this.#watch();
       await this.#announce(admin?.url ?? "");
       return await started.done;
+    } catch (error) {
+      throw explained(error, { config: this.#application.services[0]!.run, io }, true);
     } finally {
       await release.release().catch((error: unknown) => tellError(io, error));
     }
