@@ -105,7 +105,7 @@ function readToken({ adminTokenFile }: Target, env: Environment): string {
 export function named(name: string, io: Io): readonly RunState[] {
   const all = listRunStates(runDirPath(io.env, process.getuid?.() ?? 0));
   const fit = all.filter((state) => name === "" || state.service === name);
-  if (fit.length === 0 && name !== "") throw refused(`No ${name} of this user runs here.`);
+  if (fit.length === 0 && name !== "") throw missing(`No ${name} of this user runs here.`);
   return fit;
 }
 
@@ -113,7 +113,7 @@ export function named(name: string, io: Io): readonly RunState[] {
 export function chosen(name: string, io: Io): RunState {
   const fit = named(name, io);
   const [only, second] = fit;
-  if (only === undefined) throw refused("No Headrace of this user runs here.");
+  if (only === undefined) throw missing("No Headrace of this user runs here.");
   if (second === undefined) return only;
   const list = fit.map(({ service, pid, adminUrl }) => {
     return `${service} (pid ${pid}, ${adminUrl === "" ? "its admin port is off" : adminUrl})`;
@@ -121,6 +121,10 @@ export function chosen(name: string, io: Io): RunState {
   // Where all have one name, it does not tell them apart.
   const byName = new Set(fit.map(({ service }) => service)).size > 1 ? "--name, or with --admin" : "--admin";
   throw refused(`Several run here: ${list.join(", ")}. Say which one with ${byName}.`);
+}
+
+function missing(message: string): HeadraceError {
+  return new HeadraceError("target_missing", message, { exit: Exit.USAGE });
 }
 
 function refused(message: string): HeadraceError {

@@ -213,6 +213,9 @@ describe("headrace up", () => {
     for (const { adminUrl, pid } of [first, second])
       expect(unclear.stderr).toContain(`twins (pid ${pid}, ${adminUrl})`);
     expect(unclear.stderr).toEndWith("Say which one with --admin.\n");
+    // Nor are the kept lines shown as if nothing ran.
+    const logs = await command(["logs", "--name", "twins"], { env: noted });
+    expect([logs.status, logs.stdout, logs.stderr]).toEqual([2, "", unclear.stderr]);
     const ps = await command(["ps", "--json", "--name", "twins"], { env: noted });
     const urls = (JSON.parse(ps.stdout) as { adminUrl: string }[]).map(({ adminUrl }) => adminUrl);
     expect(new Set(urls)).toEqual(new Set([first.adminUrl, second.adminUrl]));
