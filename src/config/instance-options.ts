@@ -74,7 +74,7 @@ export const instanceOptions = {
     min: "16MiB",
     zero: true,
     fallback: "0",
-    doc: "An instance that needs more is replaced, though nothing holds it to that. With --memory that happens at nine tenths of it: the smaller one counts. 0: no limit of its own.",
+    doc: "An instance that needs more is replaced, though nothing holds it to that; so is one that needs more than nine tenths of --memory. 0: no limit of its own.",
   }),
   maxRequests: integer({
     flag: "max-requests",

@@ -38,7 +38,7 @@ export interface PoolStatus {
 }
 
 export class Pool {
-  readonly #spec: PoolSpec;
+  #spec: PoolSpec;
   readonly #ports: PoolPorts;
   readonly #restart: RestartSettings;
   readonly #host: Host;
@@ -54,6 +54,7 @@ export class Pool {
   #interface = "";
   #crashes = noLoop;
   #queue: Promise<unknown> = Promise.resolve();
+  #nextEnv: PoolSpec["env"] | undefined;
   #pendingReload: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #recycler: Recycler | undefined;
@@ -75,8 +76,12 @@ export class Pool {
     );
     const logs = new LogServer(join(spec.runDir, "logs"));
     const limits = new InstanceLimits(spec.limits, (why) => ports.event({ kind: "limit-refused", why }));
+    const current = () => this.#spec;
     this.#host = {
-      spec,
+      // What a reload changes holds for all that starts from then on.
+      get spec() {
+        return current();
+      },
       limits,
       ports,
       control,
@@ -119,12 +124,20 @@ export class Pool {
   /**
    * Replaces every instance by one that has imported the app anew. Resolves when the new ones serve; the old ones finish what
    * they have in the background. A call while another reload waits for its turn joins that one.
-   * @throws HeadraceError when a new instance did not become ready: the old ones go on
+   * @param env another environment, from now on
+   * @throws HeadraceError when a new instance did not become ready: the old ones go on, in the environment that they had
    */
-  reload(): Promise<void> {
+  reload(env?: PoolSpec["env"]): Promise<void> {
+    if (env !== undefined) this.#nextEnv = env;
     this.#pendingReload ??= this.#exclusive(() => {
       this.#pendingReload = undefined;
-      return this.#reload();
+      const before = this.#spec;
+      this.#spec = { ...before, env: this.#nextEnv ?? before.env };
+      this.#nextEnv = undefined;
+      return this.#reload().catch((error: unknown) => {
+        this.#spec = before;
+        throw error;
+      });
     });
     return this.#pendingReload;
   }

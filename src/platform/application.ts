@@ -42,6 +42,7 @@ import { needed, type Target, weightOf } from "./revisions/traffic.ts";
 import { defaultGuard, type GuardSettings, type Sample } from "./rollout/guard.ts";
 import { firstShares, type RolloutPlan } from "./rollout/rollout.ts";
 import { Rollouts } from "./rollout/rollouts.ts";
+import { SecretMask } from "./secrets.ts";
 import { ServiceSwitch } from "./service-switch.ts";
 import { routing, type Service, ServiceViews } from "./services.ts";
 
@@ -72,6 +73,8 @@ export interface RunningApplication {
   apply(next: ApplicationConfig): Promise<void>;
   /** A new revision of a service, with its code as it is now. Undefined when there is no such service. */
   deploy(service: string, wish: DeployWish): Promise<DeployReport | undefined>;
+  /** The same, unless its code is that of its newest revision. Nothing when there is no such service. */
+  renew(service: string): Promise<void>;
   traffic(service: string): TrafficReport | undefined;
   /** Other shares or tags. @throws HeadraceError when they cannot be: then nothing has changed */
   setTraffic(service: string, wish: TrafficWish): Promise<TrafficReport | undefined>;
@@ -125,6 +128,7 @@ class Application {
   readonly #rollouts: Rollouts;
   readonly #fresh: boolean;
   readonly #done = Promise.withResolvers<number>();
+  readonly #mask = new SecretMask();
   readonly #switch: ServiceSwitch;
   #config: ApplicationConfig;
   #services: ReadonlyMap<string, Service> = new Map();
@@ -141,8 +145,10 @@ class Application {
     const ledger = new Ledger(io.stateDir);
     release.push(() => ledger.close());
     this.#ledger = ledger;
-    this.#log = new ApplicationLog(io.log, config.name);
-    this.#rollouts = new Rollouts(io.log);
+    const log = this.#mask.log(io.log);
+    const output: ApplicationIo["output"] = (...of) => this.#mask.output(io.output(...of));
+    this.#log = new ApplicationLog(log, config.name);
+    this.#rollouts = new Rollouts(log);
     const runDir = makeRunDir(release);
     const columns = shared.gateways + SPARE_COLUMNS;
     const meterPath = join(runDir, "front-meter");
@@ -156,11 +162,11 @@ class Application {
       meterPath,
       runDir,
       command: io.gatewayCommand,
-      ports: gatewaysPorts(io.log),
+      ports: gatewaysPorts(log),
     });
-    const { log, output } = io;
     const gateways = this.#gateways;
-    this.#fleet = new Fleet({ runDir, codeDir: ledger.codeDir, columns, gateways, log, output });
+    const { codeDir } = ledger;
+    this.#fleet = new Fleet({ runDir, codeDir, columns, gateways, log, output, mask: this.#mask });
     this.#switch = new ServiceSwitch({
       services: () => this.#services,
       change: () => this.#change(this.#config, new Map()),
@@ -170,7 +176,11 @@ class Application {
     });
   }
 
-  async start(): Promise<RunningApplication> {
+  start(): Promise<RunningApplication> {
+    return this.#mask.errors(this.#start());
+  }
+
+  async #start(): Promise<RunningApplication> {
     const gateways = this.#gateways;
     this.#release.push(() => gateways.stop(GATEWAY_STOP_MS));
     this.#release.push(async () => {
@@ -225,6 +235,7 @@ class Application {
       revisions: (service) => views.revisions(service),
       apply: (next) => this.#exclusive(() => this.#apply(next)),
       deploy: (service, wish) => this.#exclusive(() => this.#deploy(service, wish)),
+      renew: (service) => this.#exclusive(() => this.#renew(service)),
       setTraffic: async (service, wish) => {
         await this.#exclusive(() => this.#direct(service, (state) => withWish(state, wish)));
         return views.traffic(service);
@@ -233,7 +244,7 @@ class Application {
         await this.#exclusive(() => this.#direct(service, rolledBack));
         return views.traffic(service);
       },
-      restartService: (service) => this.#switch.restart(service),
+      restartService: (service) => this.#mask.errors(this.#switch.restart(service)),
       stopService: async (service) => {
         this.#rollouts.end(service);
         return this.#switch.stop(service);
@@ -249,19 +260,33 @@ class Application {
   }
 
   async #apply(next: ApplicationConfig): Promise<void> {
-    const shared = (config: ApplicationConfig) => sharedOptions(config.services[0]!.run);
-    if (!Bun.deepEquals(shared(this.#config), shared(next))) {
-      const message = "listen, limits, logs, admin and gateways cannot be changed while Headrace runs.";
-      throw new HeadraceError("restart_needed", message, {
-        exit: Exit.USAGE,
-        hint: "Stop it and start it again.",
-      });
-    }
-    const states = await this.#statesFor(next);
+    const states = await this.#statesOf(next).catch((error: unknown) => {
+      this.#log.failed([], error);
+      throw error;
+    });
     const fresh = await this.#change(next, states);
     for (const name of states.keys()) this.#rollouts.end(name);
     this.#switch.forgetAllBut(new Set(this.#services.keys()));
     this.#log.applied(fresh);
+  }
+
+  /** What a changed file makes of the services. @throws HeadraceError restart_needed */
+  async #statesOf(next: ApplicationConfig): Promise<ReadonlyMap<string, ServiceState>> {
+    const shared = (config: ApplicationConfig) => sharedOptions(config.services[0]!.run);
+    if (Bun.deepEquals(shared(this.#config), shared(next))) return this.#statesFor(next);
+    const message = "listen, limits, logs, admin and gateways cannot be changed while Headrace runs.";
+    const hint = "Stop it and start it again.";
+    throw new HeadraceError("restart_needed", message, { exit: Exit.USAGE, hint });
+  }
+
+  async #renew(name: string): Promise<void> {
+    const service = this.#services.get(name);
+    if (service === undefined) return;
+    const { config, state } = service;
+    const newest = newestOf(state);
+    const { code } = await this.#fleet.record(config, newest + 1);
+    if (code !== "" && code === state.revisions.get(newest)?.code) this.#log.unchanged(name);
+    else await this.#deploy(name, {});
   }
 
   async #deploy(name: string, wish: DeployWish): Promise<DeployReport | undefined> {
@@ -351,8 +376,10 @@ class Application {
     states: ReadonlyMap<string, ServiceState>,
     proven: ReadonlyMap<string, number> = new Map(),
   ): Promise<readonly Live[]> {
-    const { services, fresh } = this.#assemble(config, states, proven);
+    let fresh: readonly Live[] = [];
+    let services: ReadonlyMap<string, Service>;
     try {
+      ({ services, fresh } = this.#assemble(config, states, proven));
       await Promise.all(fresh.map((live) => live.prepare().then(() => live.revision.start())));
       this.#ledger.keep(states);
     } catch (error) {
@@ -426,7 +453,7 @@ class Application {
   #exclusive<T>(change: () => Promise<T>): Promise<T> {
     const result = this.#changes.then(() => {
       if (this.#stopping !== undefined) throw new HeadraceError("start_cancelled", "Headrace is stopping.");
-      return change();
+      return this.#mask.errors(change());
     });
     this.#changes = result.catch(() => {});
     return result;

@@ -86,7 +86,7 @@ export function patienceMs(
 }
 
 /** Ours, then Cloud Run's contract, then what the user gave. */
-function instanceEnv(config: RunConfig, revision: string): Record<string, string | undefined> {
+export function instanceEnv(config: RunConfig, revision: string): Record<string, string | undefined> {
   return {
     ...process.env,
     // With port 0 the system chooses one while the app is being imported: nobody knows it yet.
@@ -103,8 +103,8 @@ function instanceEnv(config: RunConfig, revision: string): Record<string, string
 }
 
 /** The folder that the app lies in: its file's, or the one that modules are looked for in. */
-export function appFolder(config: Pick<RunConfig, "app" | "appDir" | "cwd">): string {
+export function appFolder(config: Pick<RunConfig, "app" | "appDir" | "appInDir" | "cwd">): string {
   if (!isFileApp(config.app)) return config.appDir;
   const place = dirname(appPlace(config.app));
-  return isAbsolute(place) ? place : join(config.cwd, place);
+  return isAbsolute(place) ? place : join(config.appInDir ? config.appDir : config.cwd, place);
 }

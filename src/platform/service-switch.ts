@@ -73,7 +73,7 @@ export class ServiceSwitch {
     }
   }
 
-  /** Replaces its instances. False when there is no such service. @throws HeadraceError service_stopped, restart_failed */
+  /** Replaces its instances; the values of its secrets are read anew. False when there is no such service. @throws HeadraceError service_stopped, restart_failed, secret_missing, secret_unusable */
   async restart(name: string): Promise<boolean> {
     const service = this.#ports.services().get(name);
     if (service === undefined) return false;
@@ -81,7 +81,7 @@ export class ServiceSwitch {
       const hint = `Start it: headrace start ${name}.`;
       throw new HeadraceError("service_stopped", `${name} is stopped.`, { exit: Exit.USAGE, hint });
     }
-    for (const { revision } of service.live.values()) await revision.restartAll();
+    for (const live of service.live.values()) await live.restart();
     return true;
   }
 

@@ -79,7 +79,7 @@ const route: MapShape = {
     ),
     methods: value(
       list({
-        ...own("methods", "Only these methods. Default: any."),
+        ...own("methods", "Only these methods; GET is HEAD as well. Default: any."),
         placeholder: "METHOD",
         check: checkMethod,
       }),
@@ -139,7 +139,7 @@ const limits: ListShape = {
       ),
       method: value(
         list({
-          ...own("method", "Only this method; one, or a list. Default: any."),
+          ...own("method", "Only this method; one, or a list. GET is HEAD as well. Default: any."),
           placeholder: "METHOD",
           check: checkMethod,
         }),
