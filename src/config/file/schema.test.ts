@@ -1,29 +1,20 @@
 /** The JSON Schema, for editors, and `headrace check` take the same files. */
 
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { JsonSchema } from "../option.ts";
 import { readFile } from "./load.ts";
 import { jsonSchema } from "./schema.ts";
+import { FILE, facts, folder } from "./testing.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "headrace-schema-"));
-for (const app of ["main.py", "jobs.py", "some.env"]) writeFileSync(join(folder, app), "");
-
-const facts = {
-  cwd: "/",
-  cores: 2,
-  sharesPorts: true,
-  stdoutIsTerminal: false,
-  stderrIsTerminal: false,
-};
+writeFileSync(join(folder, "some.env"), "");
 
 const schema = jsonSchema();
 
 function checkTakes(source: string): boolean {
-  return readFile(source, join(folder, "headrace.yaml"), { SET: "5s" }, facts).ok;
+  return readFile(source, FILE, { SET: "5s" }, facts).ok;
 }
 
 function schemaTakes(source: string): boolean {
