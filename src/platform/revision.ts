@@ -165,13 +165,12 @@ export class Revision {
     const { table, meter, pool } = this;
     this.#control = new ConcurrencyControl({
       ...{ clock: systemClock, table, meter, pool, settings },
-      changed: (limit, why) => this.#setSlots(limit, why),
+      packable: this.config.affinity === null,
+      changed: (limit, why) => this.#slotsChanged(limit, why),
     });
   }
 
-  #setSlots(limit: number, why: string): void {
-    this.table.setLimits(limit);
-    if (why === "") return;
+  #slotsChanged(limit: number, why: string): void {
     this.#scaling?.loop.setConcurrency(limit);
     const message = `Slots of an instance: ${limit} (${why})`;
     const event = "autoscaler.concurrency";
