@@ -105,9 +105,10 @@ function requestAverages(
     windows: SignalWindows,
     target: number | null,
   ): RequestAverages[] => {
+    if (target === null) return [];
     const stable = average(windows.stable, now);
     const short = average(windows.panic, now);
-    if (target === null || stable === null || short === null) return [];
+    if (stable === null || short === null) return [];
     return [{ signal, stable, panic: short, target, coverageMs: coverage(windows.stable, now) }];
   };
   const found = [

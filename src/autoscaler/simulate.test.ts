@@ -40,6 +40,31 @@ const steady = trace("time_s,rate\n0,300\n300,300");
 /** Everything fixed: a number of instances that does not change. */
 const fixed = (count: number) => ({ minInstances: count, maxInstances: count });
 
+describe("the fluid model", () => {
+  test("takes long steps while nothing changes, and says the same", () => {
+    // Rows of a tenth of a second keep the steps short.
+    const quiet = trace("time_s,rate\n0,300\n60,300\n120,500\n180,300\n360,300");
+    const counts = ["time_s,rate"];
+    for (let tenth = 0; tenth < 5_400; tenth += 1) {
+      counts.push(`${tenth / 10},${tenth >= 1_200 && tenth < 1_800 ? 500 : 300}`);
+    }
+    const short = trace(counts.join("\n"));
+    const summary = (of: Trace) => simulate(of, options({ model: "fluid" })).summary;
+    const [one, other] = [summary(quiet), summary(short)];
+    for (const name of [
+      "arrived",
+      "admitted",
+      "mostInstances",
+      "starts",
+      "stops",
+      "directionChanges",
+    ] as const)
+      expect([name, one[name]]).toEqual([name, other[name]]);
+    expect(one.instanceSeconds / other.instanceSeconds).toBeCloseTo(1, 2);
+    expect(one.utilization / other.utilization).toBeCloseTo(1, 2);
+  });
+});
+
 describe("both models", () => {
   const models = ["events", "fluid"] as const;
 

@@ -77,6 +77,23 @@ describe("a trace", () => {
     expect(lines).toEqual([told]);
   });
 
+  test("one that could not be replayed in seconds is told, whatever its times count from", () => {
+    expect(trace("time_s,rate\n1e9,10\n1000086400,10\n").durationMs).toBe(2 * 86_400_000);
+    for (const text of [
+      "time_s,rate\n0,10\n60,1\n1e9,10\n",
+      "time_s,rate\n0,10\n60,10\n9000000,1\n9000001,1\n",
+    ]) {
+      const read = readTrace(text);
+      if (read.ok) throw new Error("it was read");
+      expect(read.problems.map(({ line, instead }) => [line, instead])).toEqual([
+        [3, "Write a part of it, with times in seconds."],
+      ]);
+      expect(read.problems[0]!.message).toMatch(
+        /^The trace is \d+ days long, and from here on longer than 92\.$/,
+      );
+    }
+  });
+
   test("all that is wrong is told at once, up to a limit", () => {
     const read = readTrace(`time_s,rate\n0,x\n1,1\n2,y\n${"z,z\n".repeat(100)}`);
     if (read.ok) throw new Error("it was read");

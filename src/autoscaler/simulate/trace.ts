@@ -46,6 +46,10 @@ interface Field {
 const MOST_PROBLEMS = 20;
 /** Requests per second, seconds, milliseconds: nothing sensible is larger. */
 const LARGEST = 1e12;
+/** The longest trace, in days: a replay decides every two seconds of it, and is to take seconds. */
+export const LONGEST_DAYS = 92;
+const DAY_MS = 86_400_000;
+const LONGEST_MS = LONGEST_DAYS * DAY_MS;
 
 /**
  * Reads a table with a line of titles: `time_s`, then `arrivals` (requests from this time to the next row's) or `rate` (requests per
@@ -77,10 +81,20 @@ export function readTrace(text: string): ReadTrace {
     const message = "It has titles and no rows.";
     return { ok: false, problems: [{ line: head.line, column: 1, message, instead: "Write a row." }] };
   }
-  return { ok: true, trace: assemble(raw) };
+  const trace = assemble(raw);
+  const late = raw.find((_, index) => trace.rows[index]!.toMs > LONGEST_MS);
+  return late === undefined ? { ok: true, trace } : { ok: false, problems: [tooLong(late, trace)] };
+}
+
+/** @param late the first row that ends too late */
+function tooLong({ line }: RawRow, { durationMs }: Trace): TraceProblem {
+  const days = Math.round(durationMs / DAY_MS);
+  const message = `The trace is ${days} days long, and from here on longer than ${LONGEST_DAYS}.`;
+  return { line, column: 1, message, instead: "Write a part of it, with times in seconds." };
 }
 
 interface RawRow {
+  readonly line: number;
   readonly timeS: number;
   readonly values: Readonly<Partial<Record<Column, number>>>;
 }
@@ -146,7 +160,7 @@ function readRow(
     if (instead === null) values[title] = value;
     else problems.push({ line, column, message: `${title} is ${JSON.stringify(text)}.`, instead });
   });
-  return problems.length > found ? null : { timeS: values["time_s"]!, values };
+  return problems.length > found ? null : { line, timeS: values["time_s"]!, values };
 }
 
 function wantedValue(title: Column, value: number, before: RawRow | null): string | null {

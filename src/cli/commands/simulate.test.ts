@@ -136,6 +136,19 @@ headrace simulate --help lists all flags and the columns of a trace.
 `);
   });
 
+  test("refuses what would not end, or print too much", async () => {
+    writeFileSync(join(folder, "large.csv"), "time_s,rate\n0,100000\n3600,0\n");
+    const { code, out, err } = await call("large.csv", "--interval", "1ms", "--model", "events");
+    expect([code, out]).toEqual([2, ""]);
+    expect(
+      err,
+    ).toBe(`headrace: --interval: This trace would have 7200000 rows, of 10000 at most. Write at least 720ms.
+headrace: --model: This trace has 360000000 requests; at most 20000000 are followed one by one. Write --model fluid.
+`);
+    writeFileSync(join(folder, "far.csv"), "time_s,rate\n0,10\n1e9,10\n");
+    expect((await call("far.csv")).err).toStartWith("headrace: far.csv:2:1: The trace is 23148 days long");
+  });
+
   test("takes one trace", async () => {
     expect((await call("flood.csv", "wrong.csv")).err).toStartWith(
       'headrace: There is one trace to a command: "wrong.csv" is too much. Write headrace simulate flood.csv and its flags.\n',

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { type AutoscalerSettings, checkSettings, defaultSettings } from "../../autoscaler/settings.ts";
-import { readTrace, type Trace } from "../../autoscaler/simulate/trace.ts";
+import { expectedRequests, readTrace, type Trace } from "../../autoscaler/simulate/trace.ts";
 import type { SimulationOptions } from "../../autoscaler/simulate/world.ts";
-import { simulate as replay } from "../../autoscaler/simulate.ts";
+import { MOST_FOLLOWED, MOST_ROWS, simulate as replay } from "../../autoscaler/simulate.ts";
 import { Exit, messageOf, systemCode } from "../../base/errors.ts";
+import { writeDuration } from "../../base/units.ts";
 import { parse } from "../../config/parse.ts";
 import type { Problem } from "../../config/problem.ts";
 import { absolute } from "../../config/resolve.ts";
@@ -25,6 +26,7 @@ export function simulate(argv: readonly string[], io: Io): number {
   const problems = [...parsed.problems, ...settingProblems(parsed.values)];
   const path = traceArgument(parsed.positionals, problems);
   const trace = path === null ? null : loadTrace(path, io.cwd, problems);
+  if (trace !== null) problems.push(...sizeProblems(trace, parsed.values));
   if (problems.length > 0 || trace === null) {
     tellProblems(io, problems, []);
     if (problems.some(({ code }) => HELPED.has(code)))
@@ -68,6 +70,21 @@ function loadTrace(path: string, cwd: string, problems: Problem[]): Trace | null
     problems.push({ code: "trace_invalid", subject: `${path}:${line}:${column}`, message, instead });
   }
   return null;
+}
+
+/** What would take too long, or print too much, with this trace. */
+function* sizeProblems(trace: Trace, { interval, model }: SimulateValues): Generator<Problem> {
+  const rows = interval === 0 ? 0 : Math.ceil(trace.durationMs / interval);
+  if (rows > MOST_ROWS) {
+    const message = `This trace would have ${rows} rows, of ${MOST_ROWS} at most.`;
+    const least = writeDuration(Math.ceil(trace.durationMs / MOST_ROWS));
+    yield { code: "conflict", subject: "--interval", message, instead: `Write at least ${least}.` };
+  }
+  const requests = Math.round(expectedRequests(trace));
+  if (model === "events" && requests > MOST_FOLLOWED) {
+    const message = `This trace has ${requests} requests; at most ${MOST_FOLLOWED} are followed one by one.`;
+    yield { code: "conflict", subject: "--model", message, instead: "Write --model fluid." };
+  }
 }
 
 /** The autoscaler's settings that the flags say. */
