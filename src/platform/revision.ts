@@ -17,11 +17,12 @@ import {
   type PoolSpec,
 } from "../instances/index.ts";
 import type { LogSink } from "../model/log.ts";
+import { autoscalerSettings } from "./autoscaler-settings.ts";
 import { ConcurrencyControl } from "./concurrency.ts";
 import { serviceSettings } from "./gateway-settings.ts";
 import type { Gateways, RevisionPorts } from "./gateways.ts";
 import { appFolder, poolSpec } from "./pool-spec.ts";
-import { autoscalerSettings, Scaling } from "./scaling.ts";
+import { Scaling } from "./scaling.ts";
 import { StartTimes } from "./start-times.ts";
 
 export interface RevisionOptions {

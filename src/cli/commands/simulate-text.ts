@@ -29,6 +29,7 @@ Usage
   service_ms  mean time a request holds its slot; may be left out
   service_cv  its standard deviation over its mean; may be left out
 ${sections.join("")}
+CPU and memory are not replayed: no trace says what they would be, so --scale-cpu and --scale-memory have no part here.
 Durations: 500ms, 30s, 5m; a bare number is seconds. docs/autoscaler.md explains the rules.
 `;
 }

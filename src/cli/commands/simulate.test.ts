@@ -2,9 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defaultSettings } from "../../autoscaler/settings.ts";
+import { type AutoscalerSettings, defaultSettings } from "../../autoscaler/settings.ts";
 import type { TimelineRow } from "../../autoscaler/simulate/world.ts";
 import { ownVariable } from "../../config/option.ts";
+import { runOptions } from "../../config/options.ts";
+import { parse } from "../../config/parse.ts";
+import { scalingPart } from "../../config/scaling.ts";
+import { scalingOptions } from "../../config/scaling-options.ts";
+import { autoscalerSettings } from "../../platform/autoscaler-settings.ts";
 import { main } from "../main.ts";
 import { memoryIo } from "../testing.ts";
 import { simulateGroups, simulateOptions } from "./simulate-options.ts";
@@ -33,7 +38,7 @@ describe("headrace simulate", () => {
     expect([code, err]).toEqual([0, ""]);
     const lines = out.split("\n");
     expect(lines[0]).toBe(
-      "flood.csv: 1m20s, 10 slots at 70 %, 0 to 100 instances, start 100ms, request by request, seed 1",
+      "flood.csv: 1m20s, 10 slots at 70 %, 1 to 100 instances, start 100ms, request by request, seed 1",
     );
     expect(lines[2]!.trim().split(/\s{2,}/)).toEqual([
       "TIME",
@@ -178,11 +183,50 @@ headrace: --model: This trace has 360000000 requests; at most 20000000 are follo
 });
 
 describe("its options", () => {
-  test("have the autoscaler's own defaults", async () => {
-    const { out } = await call("flood.csv", "--json");
-    expect((JSON.parse(out) as { options: { settings: unknown } }).options.settings).toEqual({
-      ...defaultSettings,
-    });
+  const settings = async (...argv: string[]) => {
+    const { out } = await call("flood.csv", "--json", ...argv);
+    return (JSON.parse(out) as { options: { settings: AutoscalerSettings } }).options.settings;
+  };
+
+  test("have the autoscaler's own defaults, and those of headrace run", async () => {
+    expect(await settings()).toEqual({ ...defaultSettings, minInstances: 1, lineDrainMs: null });
+  });
+
+  test("mean what they mean to headrace run, under the same names", async () => {
+    const argv = [
+      ...["--min-instances", "0", "--scale-target", "50%", "--target-rps", "100"],
+      ...[
+        "--scale-to-zero-after",
+        "12s",
+        "--line-drain",
+        "3s",
+        "--scale-down-delay",
+        "20s",
+        "--concurrency",
+        "7",
+      ],
+    ];
+    const { scaling } = scalingPart(parse(runOptions, ["main.py", ...argv], {}));
+    const own = autoscalerSettings(scaling!, 7);
+    expect(await settings(...argv)).toEqual(own);
+    expect(own.stableWindowMs).toBe(12_000);
+    for (const { flag } of Object.values(scalingOptions)) {
+      // What requests use stands in no trace.
+      const replayed = !["scale-cpu", "scale-memory"].includes(flag);
+      expect([flag, Object.values(simulateOptions).some((row) => row.flag === flag)]).toEqual([
+        flag,
+        replayed,
+      ]);
+    }
+  });
+
+  test("contradict each other as those of headrace run do", async () => {
+    const { err } = await call("flood.csv", "--stable-window", "2m", "--min-instances", "0");
+    expect(err).toStartWith(
+      "headrace: --stable-window: A service is idle when the stable window of 2m is empty",
+    );
+    expect((await call("flood.csv", "--stable-window", "2h")).err).toContain("Write at most 1h.");
+    expect((await call("flood.csv", "--scale-to-zero-after", "20s")).err).toContain("Add --min-instances 0.");
   });
 
   test("have one name each, stand in a group, and read their own default", () => {

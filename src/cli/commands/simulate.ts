@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { type AutoscalerSettings, checkSettings, defaultSettings } from "../../autoscaler/settings.ts";
 import { expectedRequests, readTrace, type Trace } from "../../autoscaler/simulate/trace.ts";
 import type { SimulationOptions } from "../../autoscaler/simulate/world.ts";
 import { MOST_FOLLOWED, MOST_ROWS, simulate as replay } from "../../autoscaler/simulate.ts";
@@ -10,7 +9,8 @@ import type { Problem } from "../../config/problem.ts";
 import { absolute } from "../../config/resolve.ts";
 import type { Io } from "../io.ts";
 import { tellProblems } from "../tell.ts";
-import { type SimulateValues, simulateOptions } from "./simulate-options.ts";
+import { type ParsedSimulate, type SimulateValues, simulateOptions } from "./simulate-options.ts";
+import { settingProblems, settingsOf } from "./simulate-settings.ts";
 import { simulateHelp, simulationText } from "./simulate-text.ts";
 
 /** Problems after which the help is worth reading. */
@@ -23,7 +23,7 @@ export function simulate(argv: readonly string[], io: Io): number {
     io.out(simulateHelp(io.columns));
     return Exit.OK;
   }
-  const problems = [...parsed.problems, ...settingProblems(parsed.values)];
+  const problems = [...parsed.problems, ...settingProblems(parsed)];
   const path = traceArgument(parsed.positionals, problems);
   const trace = path === null ? null : loadTrace(path, io.cwd, problems);
   if (trace !== null) problems.push(...sizeProblems(trace, parsed.values));
@@ -34,7 +34,7 @@ export function simulate(argv: readonly string[], io: Io): number {
     return Exit.USAGE;
   }
   const { values } = parsed;
-  const options = simulationOptions(values);
+  const options = simulationOptions(parsed);
   const report = replay(trace, options);
   if (values.json) io.out(`${JSON.stringify({ trace: path, options, ...report }, null, 2)}\n`);
   else io.out(simulationText({ title: path ?? "", options, report, why: values.why, columns: io.columns }));
@@ -87,53 +87,10 @@ function* sizeProblems(trace: Trace, { interval, model }: SimulateValues): Gener
   }
 }
 
-/** The autoscaler's settings that the flags say. */
-function settingsOf(values: SimulateValues): AutoscalerSettings {
+function simulationOptions(parsed: ParsedSimulate): SimulationOptions {
+  const { values } = parsed;
   return {
-    ...defaultSettings,
-    minInstances: values.minInstances,
-    maxInstances: values.maxInstances,
-    initialScale: values.initialScale,
-    activationScale: values.activationScale,
-    concurrency: values.concurrency,
-    targetUtilization: values.target / 100,
-    requestsPerSecond: values.targetRps === 0 ? null : values.targetRps,
-    stableWindowMs: values.stableWindow,
-    panicWindowPercentage: values.panicWindowPercentage,
-    panicThresholdPercentage: values.panicThresholdPercentage,
-    maxScaleUpRate: values.maxScaleUpRate,
-    maxScaleDownRate: values.maxScaleDownRate,
-    scaleDownDelayMs: values.scaleDownDelay,
-    scaleToZeroGraceMs: values.scaleToZeroGrace,
-    cheapStartMs: values.cheapStart,
-    lineDrainMs: values.lineDrain,
-  };
-}
-
-/** The flag of each setting that can be wrong though every flag by itself is right. */
-const flags: Readonly<Partial<Record<keyof AutoscalerSettings, string>>> = {
-  maxInstances: simulateOptions.maxInstances.flag,
-  initialScale: simulateOptions.initialScale.flag,
-  activationScale: simulateOptions.activationScale.flag,
-  stableWindowMs: simulateOptions.stableWindow.flag,
-  scaleDownDelayMs: simulateOptions.scaleDownDelay.flag,
-};
-
-function settingProblems(values: SimulateValues): Problem[] {
-  const own = { minInstances: "--min-instances", maxInstances: "--max-instances" };
-  const inFlags = (text: string) =>
-    Object.entries(own).reduce((said, [setting, flag]) => said.replaceAll(setting, flag), text);
-  return checkSettings(settingsOf(values)).map(({ setting, wanted }) => ({
-    code: "conflict",
-    subject: `--${flags[setting] ?? setting}`,
-    message: "It cannot be used with the other flags.",
-    instead: `Write ${inFlags(wanted)}.`,
-  }));
-}
-
-function simulationOptions(values: SimulateValues): SimulationOptions {
-  return {
-    settings: settingsOf(values),
+    settings: settingsOf(parsed),
     serviceTimeMs: values.serviceTime,
     serviceCv: values.serviceSpread / 100,
     startTimeMs: values.startTime,
