@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { readAccessLog } from "../../autoscaler/simulate/access-log.ts";
 import { expectedRequests, readTrace, type Trace } from "../../autoscaler/simulate/trace.ts";
 import type { SimulationOptions } from "../../autoscaler/simulate/world.ts";
 import { MOST_FOLLOWED, MOST_ROWS, simulate as replay } from "../../autoscaler/simulate.ts";
@@ -15,6 +16,9 @@ import { simulateHelp, simulationText } from "./simulate-text.ts";
 
 /** Problems after which the help is worth reading. */
 const HELPED: ReadonlySet<string> = new Set(["unknown_flag", "unexpected_argument", "trace_invalid"]);
+
+/** Instead of a file's name. */
+const STDIN = "-";
 
 /** `headrace simulate`: replays a trace of arrivals through the autoscaler. Starts nothing. */
 export function simulate(argv: readonly string[], io: Io): number {
@@ -37,7 +41,16 @@ export function simulate(argv: readonly string[], io: Io): number {
   const options = simulationOptions(parsed);
   const report = replay(trace, options);
   if (values.json) io.out(`${JSON.stringify({ trace: path, options, ...report }, null, 2)}\n`);
-  else io.out(simulationText({ title: path ?? "", options, report, why: values.why, columns: io.columns }));
+  else
+    io.out(
+      simulationText({
+        title: path === STDIN ? "stdin" : (path ?? ""),
+        options,
+        report,
+        why: values.why,
+        columns: io.columns,
+      }),
+    );
   return Exit.OK;
 }
 
@@ -57,14 +70,14 @@ function traceArgument(positionals: readonly string[], problems: Problem[]): str
 function loadTrace(path: string, cwd: string, problems: Problem[]): Trace | null {
   let text: string;
   try {
-    text = readFileSync(absolute(path, cwd), "utf8");
+    text = readFileSync(path === STDIN ? 0 : absolute(path, cwd), "utf8");
   } catch (error) {
     const why = systemCode(error) === "ENOENT" ? "does not exist" : `cannot be read (${messageOf(error)})`;
     const instead = "Name a file that can be read.";
     problems.push({ code: "file_unreadable", subject: "", message: `The file ${path} ${why}.`, instead });
     return null;
   }
-  const read = readTrace(text);
+  const read = text.trimStart().startsWith("{") ? readAccessLog(text) : readTrace(text);
   if (read.ok) return read.trace;
   for (const { line, column, message, instead } of read.problems) {
     problems.push({ code: "trace_invalid", subject: `${path}:${line}:${column}`, message, instead });
