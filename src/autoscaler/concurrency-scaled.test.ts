@@ -85,7 +85,7 @@ class World {
     if (seen.waiting > 0 && burstWants({ ...view, ...seen }, this.#settings) > desired) {
       this.#scaler = burst(this.#scaler, { ...view, ...seen }, this.#settings).state;
     } else if (now % this.#settings.tickMs === 0) {
-      this.#scaler = decide(this.#scaler, { ...view, reachable: true }, this.#settings).state;
+      this.#scaler = decide(this.#scaler, view, this.#settings).state;
     }
     this.#instances = this.#scaler.desired ?? this.#instances;
   }
