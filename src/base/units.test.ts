@@ -1,5 +1,13 @@
 import { expect, test } from "bun:test";
-import { parseDuration, parseSize, showDuration, showSize, writeDuration, writeSize } from "./units.ts";
+import {
+  parseDuration,
+  parseSize,
+  showAmount,
+  showDuration,
+  showSize,
+  writeDuration,
+  writeSize,
+} from "./units.ts";
 
 test("durations are read with their unit, bare numbers as seconds", () => {
   const cases: [string, number | null][] = [
@@ -87,5 +95,18 @@ test("sizes are shown in about three digits", () => {
     "31.2MiB",
     "1TiB",
     "2048TiB",
+  ]);
+});
+
+test("an amount that is not nothing is not shown as nothing", () => {
+  expect([0, 1e-9, 0.0099, 0.01, 0.014, 0.5, 3, 99.999].map(showAmount)).toEqual([
+    "0",
+    "<0.01",
+    "<0.01",
+    "0.01",
+    "0.01",
+    "0.5",
+    "3",
+    "100",
   ]);
 });
