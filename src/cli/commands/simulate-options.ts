@@ -42,7 +42,7 @@ const serviceOptions = {
     group: "Service",
     min: 0,
     max: 10_000_000,
-    doc: "Requests that may wait for a slot; more are refused. auto: 10 x concurrency x instances.",
+    doc: "Requests that may wait for a slot; more are refused. auto: 10 x concurrency x the most instances.",
   }),
   lineWait: duration({
     flag: "line-wait",

@@ -98,7 +98,7 @@ describe("headrace simulate", () => {
       model: "events",
       options: {
         settings: { concurrency: 10, requestsPerSecond: 100, maxInstances: 7 },
-        lineDepth: "auto",
+        lineDepth: 700,
         serviceCv: 0,
         even: true,
         intervalMs: 20_000,

@@ -102,12 +102,15 @@ function* sizeProblems(trace: Trace, { interval, model }: SimulateValues): Gener
 
 function simulationOptions(parsed: ParsedSimulate): SimulationOptions {
   const { values } = parsed;
+  const settings = settingsOf(parsed);
+  // As headrace run has it: a line is as long as the largest service can make use of.
+  const longest = 10 * settings.concurrency * settings.maxInstances;
   return {
-    settings: settingsOf(parsed),
+    settings,
     serviceTimeMs: values.serviceTime,
     serviceCv: values.serviceSpread / 100,
     startTimeMs: values.startTime,
-    lineDepth: values.lineDepth,
+    lineDepth: values.lineDepth === "auto" ? longest : values.lineDepth,
     lineWaitMs: values.lineWait,
     seed: values.seed,
     even: values.even,
