@@ -144,13 +144,16 @@ class Output {
 /** Runs the command to its end: for `--version`, `ps`, and starts that must fail. */
 export async function command(
   args: readonly string[],
-  options: { readonly env?: Record<string, string>; readonly cwd?: string } = {},
+  options: { readonly env?: Record<string, string>; readonly cwd?: string; readonly stdin?: string } = {},
 ): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const child = spawn(join(ROOT, "headrace"), args, {
     cwd: options.cwd ?? ROOT,
     env: cleanEnv(options.env ?? {}),
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  // Who does not read it, ends without it.
+  child.stdin.on("error", () => {});
+  child.stdin.end(options.stdin ?? "");
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => {
