@@ -29,11 +29,12 @@ import type { DecisionReport } from "../model/scaling.ts";
 import { probePort, urlOf } from "./address.ts";
 import { ApplicationLog } from "./application-log.ts";
 import { mergedMetrics } from "./application-metrics.ts";
+import { Beginning } from "./beginning.ts";
 import { gatewaysPorts, makeRunDir, SPARE_COLUMNS, unlessCancelled, within } from "./common.ts";
 import { Fleet, type Live } from "./fleet.ts";
 import { frontSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
-import { newestOf, rolledBack, withRevision, withTargets, withWish } from "./revisions/change.ts";
+import { alone, newestOf, rolledBack, withRevision, withTargets, withWish } from "./revisions/change.ts";
 import { Ledger } from "./revisions/ledger.ts";
 import { isUnchanged, type RevisionRecord, sharedOptions } from "./revisions/record.ts";
 import type { ServiceState } from "./revisions/store.ts";
@@ -123,6 +124,7 @@ class Application {
   readonly #fleet: Fleet;
   readonly #rollouts: Rollouts;
   readonly #fresh: boolean;
+  readonly #cancel: AbortSignal;
   readonly #done = Promise.withResolvers<number>();
   readonly #switch: ServiceSwitch;
   #config: ApplicationConfig;
@@ -134,6 +136,7 @@ class Application {
 
   constructor(config: ApplicationConfig, io: ApplicationIo, release: ReleaseStack) {
     this.#fresh = io.fresh;
+    this.#cancel = io.cancel;
     const shared = config.services[0]!.run;
     this.#config = config;
     this.#release = release;
@@ -175,35 +178,21 @@ class Application {
     this.#release.push(async () => {
       await Promise.all([...this.#fleet.all].map((revision) => revision.stop(0)));
     });
-    // Requests that come while the apps start wait in their lines; a free port is known once a gateway has it.
     const states = await this.#statesFor(this.#config, this.#fresh);
-    const { services, fresh } = this.#assemble(this.#config, states);
-    await Promise.all(fresh.map((live) => this.#begin(live, () => live.prepare())));
-    await gateways.route(routing(this.#config, services));
-    const starting = fresh.map((live) => this.#begin(live, () => live.revision.start()));
-    const [port] = await Promise.all([gateways.start(), ...starting]);
+    const beginning = new Beginning({
+      ...{ config: this.#config, states, anew: this.#fresh, cancel: this.#cancel },
+      before: (service) => this.#ledger.state(service),
+      make: (service, state, number) => this.#make(this.#config, service, state, number),
+      ...{ fleet: this.#fleet, gateways, log: this.#log },
+    });
+    const port = await beginning.run();
     this.#url = urlOf(this.#config.services[0]!.run, port);
-    this.#ledger.keep(states);
+    const services = beginning.services();
+    for (const [name, service] of services) this.#log.begun(service, this.#ledger.state(name));
+    this.#ledger.keep(beginning.states);
     this.#services = services;
     await this.#ledger.collect();
-    for (const [name, { state }] of services)
-      if (state.before !== null) this.#log.traffic(name, state.traffic);
     return this.#running();
-  }
-
-  /** One that is restored says so when it cannot be. */
-  async #begin({ number, revision }: Live, step: () => Promise<void>): Promise<void> {
-    try {
-      await step();
-    } catch (error) {
-      const { service } = revision.config;
-      if (!(error instanceof HeadraceError) || !this.#ledger.state(service).revisions.has(number))
-        throw error;
-      const { code, exit, detail } = error;
-      const message = `${revision.name} of ${service} cannot be restored: ${error.message}`;
-      const hint = "headrace up --fresh begins with what the file says.";
-      throw new HeadraceError(code, message, { exit, detail, hint, cause: error });
-    }
   }
 
   #running(): RunningApplication {
@@ -321,7 +310,10 @@ class Application {
     this.#log.traffic(name, state.traffic);
   }
 
-  /** For services that are as they were, what they were; for the others a new revision that gets all requests. */
+  /**
+   * For services that are as they were, what they were; for the others a new revision that gets all requests.
+   * @param anew a new revision for all, and nothing else that has to start
+   */
   async #statesFor(config: ApplicationConfig, anew = false): Promise<ReadonlyMap<string, ServiceState>> {
     const states = new Map<string, ServiceState>();
     const codes = new Map<string, Promise<string>>();
@@ -334,7 +326,7 @@ class Application {
       if (same && this.#services.has(name)) continue;
       const record = await this.#fleet.record(service, newestOf(state) + 1, codes);
       const known = !anew && same && record.code !== "" && record.code === newest.code;
-      states.set(name, known ? state : withRevision(state, record));
+      states.set(name, known ? state : withRevision(anew ? alone(state) : state, record));
     }
     return states;
   }

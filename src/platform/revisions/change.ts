@@ -31,6 +31,11 @@ export function withRevision(
   return collected(withTargets({ ...state, revisions }, targets));
 }
 
+/** Without what leads to a revision besides the shares: tags and shadow. */
+export function alone(state: ServiceState): ServiceState {
+  return { ...state, traffic: { ...state.traffic, tags: [], shadow: null } };
+}
+
 /**
  * With other shares.
  * @param before what a rollback brings back: the shares until now, when it is not given
