@@ -47,7 +47,8 @@ export class ApplicationLog {
 
   failed(fresh: readonly Live[], error: unknown): void {
     const known = error instanceof HeadraceError ? { code: error.code, traceback: error.detail } : {};
-    const message = `${names(fresh)} did not start, nothing has changed: ${messageOf(error)}`;
+    const what = fresh.length === 0 ? "The change was not made" : `${names(fresh)} did not start`;
+    const message = `${what}, nothing has changed: ${messageOf(error)}`;
     this.#tell("platform.apply_failed", message, known);
   }
 

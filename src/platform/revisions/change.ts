@@ -79,8 +79,8 @@ export function withWish(state: ServiceState, wish: TrafficWish): ServiceState {
  * @throws HeadraceError nothing_before
  */
 export function rolledBack(state: ServiceState): ServiceState {
-  const { before } = state;
-  if (before !== null) return withTargets(state, before);
+  const { before, revisions } = state;
+  if (before?.every(({ revision }) => revisions.has(revision))) return withTargets(state, before);
   const message = "There is nothing to go back to: the traffic has not changed yet.";
   throw new HeadraceError("nothing_before", message, { exit: Exit.USAGE });
 }
