@@ -228,12 +228,20 @@ export const deployed: Schema<DeployReport> = object("Deployed", {
 
 /** Every error of the API. */
 export const error: Schema<{
-  readonly error: { readonly code: string; readonly message: string; readonly hint?: string };
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string;
+    readonly detail?: string;
+  };
 }> = object("Error", {
   error: object("", {
     code: string("Stable; docs/errors.md lists them."),
     message: string("What is wrong, one sentence."),
     hint: optional(string("What to do about it.")),
+    detail: optional(
+      string("What belongs to it, several lines as they are: the traceback of an app that did not start."),
+    ),
   }),
 });
 

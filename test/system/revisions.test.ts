@@ -175,7 +175,10 @@ describe("several revisions of a service", () => {
     // Nothing of it has changed anything.
     expect(shares(await world.api<TrafficReport>(headrace, "traffic"))).toEqual(["rev-2 100"]);
     writeFileSync(join(world.folder, "app.py"), "raise RuntimeError('broken')\n");
-    await world.refused("deploy", "api");
+    const said = await world.refused("deploy", "api");
+    expect(said).toMatch(
+      /^Traceback .*\n(.*\n)*RuntimeError: broken\nheadrace: .*The traceback shows where\.\n$/,
+    );
     expect(await body(headrace)).toBe("v2 v2");
     expect(
       (await world.api<RevisionReport[]>(headrace, "revisions")).map(({ revision }) => revision),
