@@ -35,7 +35,7 @@ import { Fleet, type Live } from "./fleet.ts";
 import { frontSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { alone, newestOf, rolledBack, withRevision, withTargets, withWish } from "./revisions/change.ts";
-import { Ledger } from "./revisions/ledger.ts";
+import type { Ledger } from "./revisions/ledger.ts";
 import { isUnchanged, type RevisionRecord, sharedOptions } from "./revisions/record.ts";
 import type { ServiceState } from "./revisions/store.ts";
 import { needed, type Target, weightOf } from "./revisions/traffic.ts";
@@ -52,8 +52,8 @@ export interface ApplicationIo {
   readonly gatewayCommand: readonly string[];
   /** Gives the start up. Means nothing once it is done. */
   readonly cancel: AbortSignal;
-  /** Where revisions, their code and the traffic are kept; absolute. */
-  readonly stateDir: string;
+  /** Revisions, their code and the traffic. It is the caller's, who had it before anything else was touched, and closes it last. */
+  readonly ledger: Ledger;
   /** Every service begins with a new revision that gets all requests. */
   readonly fresh: boolean;
 }
@@ -140,8 +140,7 @@ class Application {
     const shared = config.services[0]!.run;
     this.#config = config;
     this.#release = release;
-    const ledger = new Ledger(io.stateDir);
-    release.push(() => ledger.close());
+    const { ledger } = io;
     this.#ledger = ledger;
     this.#log = new ApplicationLog(io.log, config.name);
     this.#rollouts = new Rollouts(io.log);

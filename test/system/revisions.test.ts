@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { StatusReport } from "../../src/model/instance.ts";
 import type { RevisionReport, TrafficReport } from "../../src/model/revision.ts";
 import { ask, RawClient, values } from "./client.ts";
-import { command, eventually, Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
+import { command, eventually, freePort, Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
 import { Load } from "./load.ts";
 import { RevisionWorld } from "./revision-world.ts";
 
@@ -228,8 +228,37 @@ describe("the state of an application", () => {
       const content = readFileSync(join(world.env["XDG_STATE_HOME"]!, path), "latin1");
       expect(content).not.toContain("hunter2");
     }
-    const second = await command(["up", "-f", world.file], { env: { ...world.env } });
-    expect(second.status).toBe(2);
+  });
+
+  test("is one headrace up's at a time: another one leaves it alone, its logs and the admin port, too", async () => {
+    const world = await RevisionWorld.make(scratch.path);
+    await using headrace = await world.up();
+    const logs = () => {
+      const names = [...new Bun.Glob("headrace/*/logs/*").scanSync({ cwd: world.env["XDG_STATE_HOME"]! })];
+      return names
+        .sort()
+        .map((name) => [name, readFileSync(join(world.env["XDG_STATE_HOME"]!, name), "utf8")]);
+    };
+    await eventually("the log to be on the disk", () =>
+      logs().some(([, text]) => text!.includes("cli.serving")) ? true : undefined,
+    );
+    const before = logs();
+    const file = readFileSync(world.file, "utf8");
+    const ports = { port: await freePort(), adminPort: await freePort() };
+    // The same file, so the same state; no port of it is taken.
+    writeFileSync(
+      world.file,
+      file
+        .replace(`${world.ports.port} }`, `${ports.port} }`)
+        .replace(`${world.ports.adminPort} }`, `${ports.adminPort} }`),
+    );
+    const second = await command(["up", "-f", world.file], { env: world.env });
+    expect([second.status, second.stdout]).toEqual([2, ""]);
+    expect(second.stderr).toMatch(
+      /^headrace: Another headrace up has the state in .*; or name another folder with --state-dir\.\n$/,
+    );
+    expect(logs()).toEqual(before);
+    expect(await body(headrace)).toBe("v1 v1");
   });
 
   test("says which revision cannot be restored, and begins anew when it is asked to", async () => {
