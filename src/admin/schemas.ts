@@ -216,6 +216,15 @@ export const revision: Schema<RevisionReport> = object("Revision", {
   createdAt: number("Unix milliseconds."),
   code: string("SHA-256 of its Python files; empty when there were too many to keep."),
   app: string("What it serves, as it was written."),
+  madeBy: nullable(
+    oneOf(["deploy", "file", "start"]),
+    "A deploy, a changed file, or a start; null: it was made before that was noted.",
+  ),
+  options: map(
+    scalar(),
+    "What it runs with, by path (scaling.maxInstances): milliseconds, bytes; nothing of env.",
+  ),
+  env: array(string(), "Names of its own variables; never values."),
   secrets: map(string(), "References to secrets by the variables that they are for; never values."),
 });
 

@@ -263,7 +263,8 @@ class Application {
   async #deployed(service: Service, wish: DeployWish): Promise<DeployReport> {
     const { noTraffic = false, overMs = 0, guard = false } = wish;
     const { name } = service.config;
-    const record = await this.#fleet.record(service.config, newestOf(service.state) + 1);
+    const made = await this.#fleet.record(service.config, newestOf(service.state) + 1);
+    const record = { ...made, madeBy: "deploy" } as const;
     const before = service.state.traffic.targets;
     const plan = { service: name, revision: record.number, before, overMs, guard: guard ? GUARD : null };
     const state = withRevision(service.state, record, noTraffic ? before : firstShares(plan));
@@ -316,6 +317,7 @@ class Application {
   async #statesFor(config: ApplicationConfig, anew = false): Promise<ReadonlyMap<string, ServiceState>> {
     const states = new Map<string, ServiceState>();
     const codes = new Map<string, Promise<string>>();
+    const madeBy = this.#services.size === 0 ? "start" : "file";
     for (const service of config.services) {
       const { name } = service;
       const state = this.#ledger.state(name);
@@ -323,7 +325,8 @@ class Application {
       const same = newest !== undefined && isUnchanged(newest, service);
       // The code of one that runs is what it was at its deploy, whatever the files say by now.
       if (same && this.#services.has(name)) continue;
-      const record = await this.#fleet.record(service, newestOf(state) + 1, codes);
+      const made = await this.#fleet.record(service, newestOf(state) + 1, codes);
+      const record = { ...made, madeBy } as const;
       const known = !anew && same && record.code !== "" && record.code === newest.code;
       states.set(name, known ? state : withRevision(anew ? alone(state) : state, record));
     }

@@ -160,6 +160,22 @@ describe("several revisions of a service", () => {
     ]);
   });
 
+  test("are listed with what made each, and with what it runs", async () => {
+    const world = await RevisionWorld.make(scratch.path);
+    await using headrace = await world.up();
+    world.write("    concurrency: 7");
+    process.kill(headrace.pid, "SIGHUP");
+    await headrace.output.waitFor("New revisions serve: rev-2 of api");
+    await world.deploy("v2", "--no-traffic");
+    await world.run("traffic", "api", "--tag", "next=rev-3", "--to", "rev-2=100", "--shadow", "rev-3=5");
+    const listed = (await world.run("revisions", "api")).replaceAll(/ +/g, " ");
+    expect(listed).toMatch(
+      /^REVISION AGE MADE BY CODE SHARE SHADOW INSTANCES TAGS\nrev-3 \S+ deploy [0-9a-f]{12} 0% 5% 1 next\nrev-2 \S+ file ([0-9a-f]{12}) 100% - 1\nrev-1 \S+ start \1 0% - 0\n$/,
+    );
+    const [, second] = JSON.parse(await world.run("revisions", "api", "--json")) as RevisionReport[];
+    expect(second).toMatchObject({ revision: "rev-2", options: { concurrency: 7 } });
+  });
+
   test("are refused with a word when they cannot be as they are asked for", async () => {
     const world = await RevisionWorld.make(scratch.path);
     await using headrace = await world.up();
@@ -220,7 +236,11 @@ describe("the state of an application", () => {
     const world = await RevisionWorld.make(scratch.path);
     await using headrace = await world.up();
     const [revision] = await world.api<RevisionReport[]>(headrace, "revisions");
-    expect(revision).toMatchObject({ secrets: { KEY: "secret:env/API_KEY" }, app: "app.py" });
+    expect(revision).toMatchObject({
+      ...{ secrets: { KEY: "secret:env/API_KEY" }, app: "app.py", madeBy: "start", env: ["PLAIN"] },
+      options: { concurrency: 80, interface: "auto", scaling: null },
+    });
+    expect(JSON.stringify(revision)).not.toContain('"word"');
     expect(revision!.code).toMatch(/^[0-9a-f]{64}$/);
     const files = [...new Bun.Glob("**/*").scanSync({ cwd: world.env["XDG_STATE_HOME"]!, dot: true })];
     expect(files.some((path) => path.endsWith("state.sqlite"))).toBeTrue();

@@ -3,6 +3,7 @@
 import type { ServiceConfig } from "../../config/file/config.ts";
 import type { SecretReference } from "../../config/file/variables.ts";
 import type { RunConfig } from "../../config/run-config.ts";
+import type { MadeBy, RevisionReport } from "../../model/revision.ts";
 
 /** Options that all services share: they are the running application's, and no revision's. */
 const SHARED = [
@@ -51,6 +52,8 @@ export interface RevisionRecord {
   readonly config: RevisionConfig;
   /** Where its secrets are, not what they are. */
   readonly secrets: Readonly<Record<string, SecretReference>>;
+  /** Null: it was made before that was noted. */
+  readonly madeBy: MadeBy | null;
   /** SHA-256 of its Python files, see code.ts; empty when there were too many to be kept. */
   readonly code: string;
 }
@@ -75,4 +78,18 @@ export function runConfig(record: RevisionRecord, service: ServiceConfig): RunCo
 /** Whether a service would run as the revision does. Code is another matter. */
 export function isUnchanged({ config, secrets }: RevisionRecord, service: ServiceConfig): boolean {
   return Bun.deepEquals(config, revisionConfig(service)) && Bun.deepEquals(secrets, service.secrets);
+}
+
+/** What may be shown of the options: all but what `env` holds. */
+export function shownOptions({ config }: RevisionRecord): Pick<RevisionReport, "options" | "env"> {
+  const { env, ...rest } = config;
+  return { options: Object.fromEntries(leaves(rest, "")), env: Object.keys(env).sort() };
+}
+
+type Leaf = readonly [path: string, value: string | number | boolean | null];
+
+/** The values in lists and objects, each under its path: `priorities.0.path`. */
+function leaves(value: unknown, path: string): readonly Leaf[] {
+  if (typeof value !== "object" || value === null) return [[path, value as Leaf[1]]];
+  return Object.entries(value).flatMap(([key, part]) => leaves(part, path === "" ? key : `${path}.${key}`));
 }

@@ -29,6 +29,7 @@ const record = (number: number): RevisionRecord => ({
   createdAt: number * 1_000,
   config: { app: "main.py" } as RevisionConfig,
   secrets: { KEY: { store: "env", key: "API_KEY" } },
+  madeBy: number === 1 ? null : "deploy",
   code: "c".repeat(64),
 });
 
@@ -216,6 +217,21 @@ describe("the store", () => {
     again.close();
   });
 
+  test("takes over what an earlier version wrote", () => {
+    const folder = join(scratch, "earlier");
+    const store = StateStore.open(folder);
+    store.save(new Map([["api", serviceOf(2)]]));
+    store.close();
+    const db = new Database(join(folder, "state.sqlite"));
+    db.run("ALTER TABLE revisions DROP COLUMN made_by");
+    db.run("PRAGMA user_version = 2");
+    db.close();
+    const again = StateStore.open(folder);
+    const revisions = new Map([1, 2].map((n) => [n, { ...record(n), madeBy: null }]));
+    expect(again.load()).toEqual(new Map([["api", { ...serviceOf(2), revisions }]]));
+    again.close();
+  });
+
   test("is one process's at a time", async () => {
     const folder = join(scratch, "locked");
     const store = StateStore.open(folder);
@@ -300,7 +316,7 @@ describe("the store", () => {
     };
     const save = (length: number) => `
       const store = StateStore.open(${JSON.stringify(folder)});
-      const record = { number: 1, createdAt: 1, config: { app: "x" }, secrets: {}, code: "c".repeat(${length}) };
+      const record = { number: 1, createdAt: 1, config: { app: "x" }, secrets: {}, madeBy: null, code: "c".repeat(${length}) };
       const traffic = { targets: [{ revision: 1, weight: 100 }], tags: [], shadow: null };
       try { store.save(new Map([["s${length}", { ...noState, traffic, revisions: new Map([[1, record]]) }]])); }
       finally { console.log([...store.load().keys()].join()); }`;

@@ -8,6 +8,7 @@ import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { Exit, HeadraceError, messageOf, systemCode } from "../../base/errors.ts";
 import { revisionName } from "../../config/service.ts";
+import type { MadeBy } from "../../model/revision.ts";
 import { notWritten } from "./not-written.ts";
 import type { RevisionConfig, RevisionRecord } from "./record.ts";
 import { type Mirrored, type Tag, type Target, type Traffic, WHOLE } from "./traffic.ts";
@@ -29,7 +30,11 @@ const TABLES = `
 `;
 
 /** From one version of the file to the next. What is here stays; changes are new steps. A file of a later version is not touched. */
-const STEPS = [TABLES, "ALTER TABLE traffic ADD COLUMN shadow TEXT"];
+const STEPS = [
+  TABLES,
+  "ALTER TABLE traffic ADD COLUMN shadow TEXT",
+  "ALTER TABLE revisions ADD COLUMN made_by TEXT",
+];
 
 /** All that is known of a service. */
 export interface ServiceState {
@@ -149,9 +154,9 @@ export class StateStore {
       if (revisions.has(number)) continue;
       this.#db.query("DELETE FROM revisions WHERE service = ? AND number = ?").run(service, number);
     }
-    const add = this.#db.query("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?, ?)");
-    for (const { number, createdAt, config, secrets, code } of revisions.values()) {
-      add.run(service, number, createdAt, JSON.stringify(config), JSON.stringify(secrets), code);
+    const add = this.#db.query("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)");
+    for (const { number, createdAt, config, secrets, code, madeBy } of revisions.values()) {
+      add.run(service, number, createdAt, JSON.stringify(config), JSON.stringify(secrets), code, madeBy);
     }
     const shares = JSON.stringify(traffic.targets);
     const mirrored = traffic.shadow === null ? null : JSON.stringify(traffic.shadow);
@@ -176,6 +181,7 @@ interface RevisionRow {
   readonly config: string;
   readonly secrets: string;
   readonly code: string;
+  readonly made_by: string | null;
 }
 
 interface TrafficRow {
@@ -191,13 +197,14 @@ interface TagRow {
   readonly revision: number;
 }
 
-function recordOf({ number, created_at, config, secrets, code }: RevisionRow): RevisionRecord {
+function recordOf({ number, created_at, config, secrets, code, made_by }: RevisionRow): RevisionRecord {
   return {
     number,
     createdAt: created_at,
     config: JSON.parse(config) as RevisionConfig,
     secrets: JSON.parse(secrets) as RevisionRecord["secrets"],
     code,
+    madeBy: made_by as MadeBy | null,
   };
 }
 
