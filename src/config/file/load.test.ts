@@ -1,5 +1,5 @@
-import { describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runOptions } from "../options.ts";
@@ -11,6 +11,7 @@ import type { FileProblem } from "./problem.ts";
 import type { Shape } from "./shape.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "headrace-file-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 for (const app of ["main.py", "jobs.py", "legacy.py"]) writeFileSync(join(folder, app), "");
 const FILE = join(folder, "headrace.yaml");
 
