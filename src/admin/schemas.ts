@@ -203,7 +203,7 @@ export const trafficWish: Schema<TrafficWish> = object("TrafficWish", {
   targets: optional(array(target, "All of the shares; empty or left out: as they are.")),
   tags: optional(array(tag, "Tags to set; others stay.")),
   untag: optional(array(string(), "Tags to take away.")),
-  shadow: optional(shadow),
+  shadow: optional(nullable(shadow, "Null or 0%: no request is mirrored any more.")),
 });
 
 /** A revision that is kept. */

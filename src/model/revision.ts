@@ -65,8 +65,8 @@ export interface TrafficWish {
   readonly targets?: readonly TargetReport[];
   readonly tags?: readonly TagReport[];
   readonly untag?: readonly string[];
-  /** 0% takes it away. */
-  readonly shadow?: ShadowReport;
+  /** Null or 0% takes it away. */
+  readonly shadow?: ShadowReport | null;
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { Exit, HeadraceError } from "../../base/errors.ts";
 import { revisionName, revisionNumber } from "../../config/service.ts";
-import type { TrafficWish } from "../../model/revision.ts";
+import type { ShadowReport, TrafficWish } from "../../model/revision.ts";
 import type { RevisionRecord } from "./record.ts";
 import type { ServiceState } from "./store.ts";
 import {
@@ -11,6 +11,7 @@ import {
   checkedShadow,
   checkedTargets,
   collectable,
+  type Mirrored,
   needed,
   type Target,
   type Traffic,
@@ -67,11 +68,12 @@ export function withWish(state: ServiceState, wish: TrafficWish): ServiceState {
   const tags = changedTags(state.traffic.tags, { set, remove: wish.untag ?? [] }, known);
   const changed = withTargets(state, targets);
   const { shadow: mirrored } = wish;
-  const shadow =
-    mirrored === undefined
-      ? state.traffic.shadow
-      : checkedShadow({ revision: numberOf(mirrored.revision), percent: mirrored.percent }, known);
+  const shadow = mirrored === undefined ? state.traffic.shadow : mirrored && wantedShadow(mirrored, known);
   return { ...changed, traffic: { targets, tags, shadow } };
+}
+
+function wantedShadow({ revision, percent }: ShadowReport, known: ReadonlySet<number>): Mirrored | null {
+  return checkedShadow({ revision: numberOf(revision), percent }, known);
 }
 
 /**

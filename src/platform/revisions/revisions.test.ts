@@ -76,6 +76,15 @@ describe("shares", () => {
     expect(withWish(before, { targets: [{ revision: "rev-2", weight: 100 }] })).toEqual(before);
   });
 
+  test("of a shadow end with null, with 0, and not by what says nothing of it", () => {
+    const shadow = (percent: number) => ({ shadow: { revision: "rev-1", percent } });
+    const mirrored = withWish(serviceOf(2), shadow(5));
+    expect(withWish(mirrored, {}).traffic.shadow).toEqual({ revision: 1, percent: 5 });
+    expect(withWish(mirrored, { shadow: null }).traffic.shadow).toBeNull();
+    expect(withWish(mirrored, shadow(0)).traffic.shadow).toBeNull();
+    expect(() => withWish(mirrored, shadow(101))).toThrow("is no share");
+  });
+
   test("are known by names of revisions alone", () => {
     expect(() => withWish(serviceOf(1), { targets: [{ revision: "1", weight: 100 }] })).toThrow(
       '"1" is no revision.',
