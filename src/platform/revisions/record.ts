@@ -30,10 +30,13 @@ const SHARED = [
   "accessLog",
   "logLevel",
   "logFormat",
+  "logKeep",
   "admin",
   "adminHost",
   "adminPort",
   "adminPortGiven",
+  "adminListen",
+  "adminTokenFile",
   "reload",
   "reloadDirs",
   "reloadInclude",
@@ -65,24 +68,31 @@ export function sharedOptions(run: RunConfig): Pick<RunConfig, Shared> {
 
 /** What a revision has of its service's options. */
 export function revisionConfig({ run }: ServiceConfig): RevisionConfig {
-  const own: Record<string, unknown> = { ...run };
+  return ownOptions(run);
+}
+
+function ownOptions(options: RevisionConfig): RevisionConfig {
+  const own: Record<string, unknown> = { ...options };
   for (const key of SHARED) delete own[key];
   return own as unknown as RevisionConfig;
 }
 
 /** The options that a revision runs with: its own, and those that all share now. */
 export function runConfig(record: RevisionRecord, service: ServiceConfig): RunConfig {
-  return { ...service.run, ...record.config };
+  return { ...service.run, ...ownOptions(record.config) };
 }
 
 /** Whether a service would run as the revision does. Code is another matter. */
 export function isUnchanged({ config, secrets }: RevisionRecord, service: ServiceConfig): boolean {
-  return Bun.deepEquals(config, revisionConfig(service)) && Bun.deepEquals(secrets, service.secrets);
+  // What is shared by now may have been its own when it was written.
+  return (
+    Bun.deepEquals(ownOptions(config), revisionConfig(service)) && Bun.deepEquals(secrets, service.secrets)
+  );
 }
 
 /** What may be shown of the options: all but what `env` holds. */
 export function shownOptions({ config }: RevisionRecord): Pick<RevisionReport, "options" | "env"> {
-  const { env, ...rest } = config;
+  const { env, ...rest } = ownOptions(config);
   return { options: Object.fromEntries(leaves(rest, "")), env: Object.keys(env).sort() };
 }
 
