@@ -74,7 +74,7 @@ export const instanceOptions = {
     min: "16MiB",
     zero: true,
     fallback: "0",
-    doc: "An instance that needs more is replaced, though nothing holds it to that. 0: nine tenths of --memory, if that is given.",
+    doc: "An instance that needs more is replaced, though nothing holds it to that. 0: only at nine tenths of --memory, which count anyway if they are less.",
   }),
   maxRequests: integer({
     flag: "max-requests",

@@ -54,7 +54,7 @@ export function poolSpec(config: RunConfig, place: Place): PoolSpec {
       maxAgeMs: config.maxInstanceAgeMs,
       maxRequests: config.maxRequests,
       maxRequestsJitter: config.maxRequestsJitter,
-      maxMemory: config.maxInstanceMemory || Math.floor(config.memory * FULL),
+      maxMemory: fullAt(config),
     },
     rootPath: config.rootPath,
     wsMaxSize: config.wsMaxSize,
@@ -63,6 +63,15 @@ export function poolSpec(config: RunConfig, place: Place): PoolSpec {
     patienceMs: patienceMs(config),
     drainMs: config.drainTimeoutMs,
   };
+}
+
+/** Bytes at which an instance is replaced, whichever comes first; 0 for none. */
+export function fullAt({
+  memory,
+  maxInstanceMemory,
+}: Pick<RunConfig, "memory" | "maxInstanceMemory">): number {
+  const held = Math.floor(memory * FULL);
+  return held > 0 && maxInstanceMemory > 0 ? Math.min(held, maxInstanceMemory) : held || maxInstanceMemory;
 }
 
 /**
