@@ -243,6 +243,22 @@ ${asgiApp.replace(
   );
 
   test(
+    "reports a hook that fails before the fork as what it is",
+    async () => {
+      const source = `import headrace\n@headrace.before_fork\ndef close_pool():\n    raise OSError("still busy")\n${asgiApp}`;
+      await using kit = new Kit(source, { preload: "app" });
+      const error = await kit.pool.start().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(error).toMatchObject({ code: "hook_failed", exit: 3, hint: "" });
+      expect((error as Error).message).toContain("close_pool failed: OSError: still busy");
+      expect((error as { detail: string }).detail).toContain("in close_pool");
+    },
+    options,
+  );
+
+  test(
     "reports how a forked instance died",
     async () => {
       await using kit = new Kit(asgiApp, { preload: "app", instances: 2 });

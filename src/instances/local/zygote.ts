@@ -170,11 +170,9 @@ export class Zygote {
   #forkFailed(message: Failed): void {
     const pending = this.#forks.get(message.id);
     this.#forks.delete(message.id);
-    const { traceback } = message;
-    pending?.resolve({
-      kind: "failed",
-      failure: { ...plainFailure("fork_failed", message.message), traceback },
-    });
+    const words = { failed: message, timedOut: false, expected: false, output: [] };
+    const exit = { status: null, signal: null };
+    pending?.resolve({ kind: "failed", failure: startFailure({ ...words, exit }) });
   }
 
   #childExited(id: string, exit: Exit): void {
