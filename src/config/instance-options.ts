@@ -95,6 +95,8 @@ export const instanceOptions = {
   maxInstanceAge: duration({
     flag: "max-instance-age",
     group: "Instances",
+    min: "1s",
+    zero: true,
     fallback: "0",
     doc: "An instance that is older, give or take a tenth, is replaced. 0: none is for that.",
   }),

@@ -176,8 +176,10 @@ function readInteger(value: string, range: Range, orElse: string): Reading<numbe
 /** Longest time that timers can hold: about 24 days. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** A duration, in milliseconds. `fallback` and `min` as a user would write them. */
-export function duration(basics: Basics & { fallback: string; min?: string }): Option<number> {
+/** A duration, in milliseconds. `fallback` and `min` as a user would write them; `zero`: 0 is possible beside them. */
+export function duration(
+  basics: Basics & { fallback: string; min?: string; zero?: boolean },
+): Option<number> {
   const min = parseDuration(basics.min ?? "0") ?? 0;
   const fallback = parseDuration(basics.fallback) ?? 0;
   return make<number>(basics, {
@@ -191,7 +193,8 @@ export function duration(basics: Basics & { fallback: string; min?: string }): O
     },
     read(value) {
       const ms = parseDuration(value);
-      if (ms !== null && ms >= min && ms <= LONGEST_MS) return { ok: true, value: ms };
+      const enough = ms !== null && (ms >= min || (basics.zero === true && ms === 0));
+      if (enough && ms <= LONGEST_MS) return { ok: true, value: ms };
       if (ms !== null && ms > LONGEST_MS) return { ok: false, wanted: "a duration of at most 24 days" };
       if (ms !== null) return { ok: false, wanted: `a duration of at least ${writeDuration(min)}` };
       return { ok: false, wanted: "a duration, such as 30s, 500ms or 5m (a bare number is seconds)" };
@@ -234,7 +237,7 @@ export function cores(basics: Basics): Option<number> {
       const plain = /^\d{1,4}(\.\d{1,3})?$/.test(value) ? Number(value) : Number.NaN;
       const amount = milli === null ? plain : Number(milli[1]) / 1_000;
       if (amount >= 0.01) return { ok: true, value: amount };
-      return { ok: false, wanted: "cores, such as 0.5, 500m or 2, at least 10m" };
+      return { ok: false, wanted: "cores, such as 0.5, 500m or 2, from 10m to 9999" };
     },
   });
 }
