@@ -55,6 +55,8 @@ export class Pool {
   #crashes = noLoop;
   #queue: Promise<unknown> = Promise.resolve();
   #pendingReload: Promise<void> | undefined;
+  /** Somebody wants the pending one to import everything anew. */
+  #reloadAll = false;
   #stopping: Promise<void> | undefined;
   #recycler: Recycler | undefined;
 
@@ -119,12 +121,16 @@ export class Pool {
   /**
    * Replaces every instance by one that has imported the app anew. Resolves when the new ones serve; the old ones finish what
    * they have in the background. A call while another reload waits for its turn joins that one.
+   * @param appOnly where the spec keeps imports: what the app imports from outside its tree is not imported again
    * @throws HeadraceError when a new instance did not become ready: the old ones go on
    */
-  reload(): Promise<void> {
+  reload({ appOnly = false }: { readonly appOnly?: boolean } = {}): Promise<void> {
+    this.#reloadAll ||= !appOnly;
     this.#pendingReload ??= this.#exclusive(() => {
       this.#pendingReload = undefined;
-      return this.#reload();
+      const all = this.#reloadAll;
+      this.#reloadAll = false;
+      return this.#reload(all);
     });
     return this.#pendingReload;
   }
@@ -203,13 +209,13 @@ export class Pool {
     return this.#usage.report(this.#spec, members);
   }
 
-  async #reload(): Promise<void> {
+  async #reload(all: boolean): Promise<void> {
     const { clock, event } = this.#ports;
     const old = this.#current;
     const began = clock.now();
     const number = this.#generations + 1;
     event({ kind: "reload-started", generation: number });
-    const opened = await this.#open();
+    const opened = await this.#open(all ? undefined : this.#current?.launcher);
     if (opened.kind === "failed") throw this.#reloadFailed(number, opened.failure);
     const next = this.#generation(opened.launcher);
     // One at least: without any, nobody would know that the new code does not start.
@@ -243,8 +249,8 @@ export class Pool {
     return startError(failure);
   }
 
-  async #open(): Promise<OpenedLauncher> {
-    const kept = this.#spec.keepImports ? this.#current?.launcher : undefined;
+  async #open(before?: Launcher): Promise<OpenedLauncher> {
+    const kept = this.#spec.keepImports ? before : undefined;
     const opened = await openLauncher(this.#host, kept);
     if (this.#stopping !== undefined) {
       if (opened.kind === "opened") await opened.launcher.close();
