@@ -19,7 +19,19 @@ const SCALE = [
   ...["--gateways", "1", "--server-timing"],
 ];
 const IDLE_MS = 60_000;
-const PHASES = ["wait", "fork", "spawn", "boot", "import", "lifespan", "app"];
+const PHASES = [
+  "wait",
+  "notice",
+  "fork",
+  "spawn",
+  "boot",
+  "import",
+  "hooks",
+  "lifespan",
+  "listen",
+  "connect",
+  "app",
+];
 const OFF = "headrace, preload off";
 
 interface Peer {

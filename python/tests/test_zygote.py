@@ -141,6 +141,25 @@ def test_the_time_of_the_fork_is_not_counted_again_as_boot(platform: Platform) -
     assert ready(platform, child)["phases"]["boot"] < 2000
 
 
+SLOW_HOOK = """
+import time
+import headrace
+
+@headrace.after_fork
+def connect():
+    time.sleep(2)
+"""
+
+
+@pytest.mark.parametrize("level", ["app", "imports"])
+def test_the_time_of_hooks_is_a_phase_of_its_own(platform: Platform, level: str) -> None:
+    zygote = start_zygote(platform, SLOW_HOOK + APP, level)
+    child = fork(platform, zygote, "one", preload=level)
+    phases = ready(platform, child)["phases"]
+    assert phases.pop("hooks") >= 2000
+    assert sum(phases.values()) < 2000
+
+
 def test_at_level_imports_each_child_imports_the_app_itself(platform: Platform) -> None:
     zygote = start_zygote(platform, "import colorsys\n" + APP, "imports")
     preflight = zygote.wait("preflight")

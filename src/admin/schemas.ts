@@ -52,7 +52,10 @@ const instance: Schema<InstanceReport> = object("Instance", {
   memoryBytes: bytes("Proportional set size, or resident set size where that is all there is"),
   cpuMs: ms("Processor time since its start"),
   cpuShare: number("Share of one core over the last sample; 0 when unknown.", { minimum: 0 }),
-  phases: map(number(), "Milliseconds of its start by phase: spawn or fork, boot, import, lifespan."),
+  phases: map(
+    number(),
+    "Milliseconds of its start by phase: spawn or fork, boot, import, hooks, lifespan, listen.",
+  ),
 });
 
 const gateway: Schema<GatewayReport> = object("Gateway", {

@@ -74,7 +74,7 @@ export const instanceOptions = {
     min: "16MiB",
     zero: true,
     fallback: "0",
-    doc: "An instance that needs more is replaced, though nothing holds it to that; so is one that needs more than nine tenths of --memory. 0: no limit of its own.",
+    doc: "An instance that needs more is replaced, though nothing holds it to that. 0: only at nine tenths of --memory, which count anyway if they are less.",
   }),
   maxRequests: integer({
     flag: "max-requests",
@@ -95,6 +95,8 @@ export const instanceOptions = {
   maxInstanceAge: duration({
     flag: "max-instance-age",
     group: "Instances",
+    min: "1s",
+    zero: true,
     fallback: "0",
     doc: "An instance that is older, give or take a tenth, is replaced. 0: none is for that.",
   }),

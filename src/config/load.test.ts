@@ -165,6 +165,16 @@ describe("contradictions", () => {
     ],
     [["--target", "f", "--interface", "wsgi"], "conflict --target An app of --interface wsgi has no target."],
     [["--root-path", "shop"], 'invalid_value --root-path "shop" cannot be used.'],
+    [["--max-instance-age", "1ms"], 'invalid_value --max-instance-age "1ms" cannot be used.'],
+    [["--cpu", "100000"], 'invalid_value --cpu "100000" cannot be used.'],
+    [
+      ["--max-requests-jitter", "5"],
+      "conflict --max-requests-jitter It does nothing without --max-requests.",
+    ],
+    [
+      ["--priority", "/a=bulk", "--priority", "/a/=critical"],
+      "conflict --priority /a has several classes: bulk, critical.",
+    ],
     [["--reload-dir", "shop"], "conflict --reload-dir It does nothing without --reload."],
     [["--port", "8081", "--admin-port", "8081"], "conflict --admin-port Port 8081 is the app's own."],
     [["--app-dir", "nowhere"], "file_unreadable --app-dir There is no folder CWD/nowhere."],

@@ -223,16 +223,19 @@ function readInteger(value: string, range: Range, orElse: string): Reading<numbe
 /** Longest time that timers can hold: about 24 days. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** A duration, in milliseconds. `fallback` and `min` as a user would write them. */
-export function duration(basics: Basics & { fallback: string; min?: string }): Option<number> {
+/** A duration, in milliseconds. `fallback` and `min` as a user would write them; `zero`: 0 is possible beside them. */
+export function duration(
+  basics: Basics & { fallback: string; min?: string; zero?: boolean },
+): Option<number> {
   const min = parseDuration(basics.min ?? "0") ?? 0;
+  const zero = basics.zero === true;
   const fallback = parseDuration(basics.fallback) ?? 0;
   return make<number>(basics, {
     placeholder: "DURATION",
     fallback,
     fallbackText: writeDuration(fallback),
     schema: anyOf(
-      ...numbers({ min: min / 1_000, least: 0.5 / 1_000, zero: false, max: LONGEST_MS / 1_000 }),
+      ...numbers({ min: min / 1_000, least: 0.5 / 1_000, zero, max: LONGEST_MS / 1_000 }),
       pattern(`[+]?(${NUMBER}|(${NUMBER}(ns|us|\u00b5s|\u03bcs|ms|s|m|h|d))+)`),
     ),
     read(value) {
@@ -241,8 +244,9 @@ export function duration(basics: Basics & { fallback: string; min?: string }): O
         return { ok: false, wanted: "a duration, such as 30s, 500ms or 5m (a bare number is seconds)" };
       if (exact > LONGEST_MS) return { ok: false, wanted: "a duration of at most 24 days" };
       const ms = parseDuration(value);
-      if (ms !== null && ms >= min) return { ok: true, value: ms };
-      return { ok: false, wanted: `a duration of at least ${min === 0 ? "1ms, or 0" : writeDuration(min)}` };
+      if (ms !== null && (ms >= min || (zero && ms === 0))) return { ok: true, value: ms };
+      const least = min === 0 ? "1ms" : writeDuration(min);
+      return { ok: false, wanted: `a duration of at least ${least}${min === 0 || zero ? ", or 0" : ""}` };
     },
   });
 }
@@ -289,7 +293,7 @@ export function cores(basics: Basics): Option<number> {
       const amount = parseCores(value);
       if (amount !== null && amount >= LEAST_CORES && amount < TOO_MANY_CORES)
         return { ok: true, value: amount };
-      return { ok: false, wanted: "cores, such as 0.5, 500m or 2, at least 10m" };
+      return { ok: false, wanted: "cores, such as 0.5, 500m or 2, from 10m to 9999" };
     },
   });
 }

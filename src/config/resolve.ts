@@ -243,8 +243,31 @@ function* contradictions(parsed: ParsedRun, app: string, facts: Facts): Generato
     const instead = `Write lower case letters, digits and dashes, at most 63${near === "" ? "" : `, such as ${near}`}.`;
     yield invalid(origins.service, values.service, instead);
   }
+  if (values.maxRequestsJitter > 0 && values.maxRequests === 0) {
+    yield conflict(
+      origins.maxRequestsJitter,
+      "It does nothing without --max-requests.",
+      "Add --max-requests N.",
+    );
+  }
+  yield* priorityContradictions(parsed);
   if (origins.reloadDir !== "" && !values.reload) {
     yield conflict(origins.reloadDir, "It does nothing without --reload.", "Add --reload.");
+  }
+}
+
+/** Of the rows for one path only the first would count. */
+function* priorityContradictions({ values, origins }: ParsedRun): Generator<Problem> {
+  const rows = values.priority.map(priorityRow);
+  const classes = Map.groupBy(rows, ({ path }) => path);
+  for (const [path, some] of classes) {
+    const names = [...new Set(some.map(({ priority }) => priority))];
+    if (names.length < 2) continue;
+    yield conflict(
+      origins.priority,
+      `${path} has several classes: ${names.join(", ")}.`,
+      "Write one for each path.",
+    );
   }
 }
 

@@ -13,8 +13,12 @@ export function responseFields(exchange: Exchange, fields: Uint8Array, core: Cor
   if ((exchange.head.seen & Seen.REQUEST_ID) !== 0) out = withRequestId(out, exchange.requestId);
   if (core.settings.serverTiming) {
     const { arrivedAt, placedAt, respondedAt, instanceStart } = exchange;
-    const timing = { waitMs: placedAt - arrivedAt, appMs: respondedAt - placedAt, start: instanceStart };
-    out = withServerTiming(out, timing);
+    out = withServerTiming(out, {
+      arrivedAt: performance.timeOrigin + arrivedAt,
+      waitMs: placedAt - arrivedAt,
+      appMs: respondedAt - placedAt,
+      start: instanceStart,
+    });
   }
   return out;
 }

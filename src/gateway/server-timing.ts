@@ -4,6 +4,8 @@ import { joinPairs } from "../protocol/fields.ts";
 import type { InstanceStart } from "./upstream.ts";
 
 export interface Timing {
+  /** Unix milliseconds. */
+  readonly arrivedAt: number;
   readonly waitMs: number;
   /** From the hand-over to the head of the response. */
   readonly appMs: number;
@@ -11,11 +13,23 @@ export interface Timing {
   readonly start: InstanceStart | null;
 }
 
-/** `wait;dur=21.3, fork;dur=3.1, boot;dur=1.2, import;dur=0.1, lifespan;dur=4, app;dur=2.4`. Phases of a start are part of the wait. */
-export function serverTiming({ waitMs, appMs, start }: Timing): string {
-  const phases = Object.entries(start?.phases ?? {});
-  const entries: (readonly [string, number])[] = [["wait", waitMs], ...phases, ["app", appMs]];
+type Entry = readonly [string, number];
+
+/** `wait;dur=21.3, notice;dur=0.9, fork;dur=6.1, boot;dur=2.2, lifespan;dur=4, listen;dur=0.3, connect;dur=7.8, app;dur=2.4`. */
+export function serverTiming(timing: Timing): string {
+  const entries: Entry[] = [["wait", timing.waitMs], ...startPhases(timing), ["app", timing.appMs]];
   return entries.map(([name, ms]) => `${name};dur=${Number(ms.toFixed(1))}`).join(", ");
+}
+
+/** The phases of the start that a request waited for. Of the one that it was made for they add up to the wait. */
+function startPhases({ arrivedAt, waitMs, start }: Timing): readonly Entry[] {
+  if (start === null) return [];
+  const phases = Object.entries(start.phases);
+  const startMs = phases.reduce((sum, [, ms]) => sum + ms, 0);
+  const noticeMs = start.readyAt - startMs - arrivedAt;
+  // `readyAt` is in whole milliseconds.
+  const notice: Entry[] = noticeMs > -1 ? [["notice", Math.max(0, noticeMs)]] : [];
+  return [...notice, ...phases, ["connect", Math.max(0, arrivedAt + waitMs - start.readyAt)]];
 }
 
 /** The fields with that header at their end; an app's own one stays. */

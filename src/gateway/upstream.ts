@@ -60,7 +60,7 @@ export interface Address {
 export interface InstanceStart {
   /** Unix milliseconds. */
   readonly readyAt: number;
-  /** Milliseconds by phase: fork or spawn, boot, import, lifespan. */
+  /** Milliseconds by phase; together from the asking to `readyAt`. */
   readonly phases: Readonly<Record<string, number>>;
 }
 

@@ -10,6 +10,7 @@ import { Kit } from "./testkit.ts";
 
 test("an instance may be ready before its launcher has said that it runs: it is kept, with its process id", async () => {
   await using kit = new Kit("");
+  const clock = new ManualClock();
   const events: PoolEvent[] = [];
   const launched = Promise.withResolvers<LaunchResult>();
   let user: ControlUser | undefined;
@@ -24,7 +25,7 @@ test("an instance may be ready before its launcher has said that it runs: it is 
   const host: Host = {
     spec: kit.spec,
     ports: {
-      clock: new ManualClock(),
+      clock,
       random: () => 0,
       rows: {
         acquire: () => ({ row: 0, tablePath: null, begunOffset: 0 }),
@@ -55,6 +56,7 @@ test("an instance may be ready before its launcher has said that it runs: it is 
   const started = member.start();
   user!.message({ type: "ready", interface: "asgi", python: "3.11", loop: "asyncio", phases: { boot: 1 } });
   expect(member.machine.state).toBe("starting");
+  clock.advance(12);
   const never = new Promise<never>(() => {});
   const running = { pid: 4711, origin: "fork", launchMs: 2, exited: never, outputEnded: never } as const;
   launched.resolve({ kind: "running", running });
@@ -63,6 +65,7 @@ test("an instance may be ready before its launcher has said that it runs: it is 
   expect(events.filter(({ kind }) => kind === "killed")).toEqual([]);
   expect(events.find(({ kind }) => kind === "ready")).toMatchObject({
     pid: 4711,
-    phases: { fork: 2, boot: 1 },
+    startMs: 12,
+    phases: { fork: 11, boot: 1 },
   });
 });

@@ -86,6 +86,7 @@ export class Member {
   /** It was ready before whoever launched it had said so: its message waits until the process is known. */
   #early: Ready | undefined;
   #readyAt = 0;
+  #startMs = 0;
   #readyWall = 0;
   #timedOut = false;
   #connected = false;
@@ -137,10 +138,15 @@ export class Member {
     return this.#ready;
   }
 
-  /** Milliseconds by phase: spawn or fork, then what the worker measured. */
+  /** Milliseconds by phase. Once it is ready they add up to the time that its start took. */
   get phases(): Readonly<Record<string, number>> {
     if (this.#running === undefined) return {};
-    return { [this.#running.origin]: this.#running.launchMs, ...this.#ready?.phases };
+    const { origin, launchMs } = this.#running;
+    if (this.#ready === undefined) return { [origin]: launchMs };
+    const { phases } = this.#ready;
+    const own = Object.values(phases).reduce((sum, ms) => sum + ms, 0);
+    // From the asking to the first step of the process. What lies between processes, no one of them can measure.
+    return { [origin]: Math.max(0, this.#startMs - own), ...phases };
   }
 
   /** For the gateways' list; undefined unless it takes requests. */
@@ -381,10 +387,11 @@ export class Member {
     this.#cancelTimer();
     this.#ready = message;
     this.#readyAt = clock.now();
+    this.#startMs = this.ageMs;
     this.#readyWall = clock.wall();
     this.machine.become("ready", "the app is imported and its lifespan has started");
     const { pid, origin, phases } = this;
-    event({ kind: "ready", instance: this.id, pid, origin, startMs: this.ageMs, phases });
+    event({ kind: "ready", instance: this.id, pid, origin, startMs: this.#startMs, phases });
     this.#outcome.resolve({ kind: "ready" });
   }
 

@@ -56,6 +56,8 @@ export class Pool {
   #queue: Promise<unknown> = Promise.resolve();
   #nextEnv: PoolSpec["env"] | undefined;
   #pendingReload: Promise<void> | undefined;
+  /** Somebody wants the pending one to import everything anew. */
+  #reloadAll = false;
   #stopping: Promise<void> | undefined;
   #recycler: Recycler | undefined;
 
@@ -124,17 +126,21 @@ export class Pool {
   /**
    * Replaces every instance by one that has imported the app anew. Resolves when the new ones serve; the old ones finish what
    * they have in the background. A call while another reload waits for its turn joins that one.
-   * @param env another environment, from now on
+   * @param how.env another environment, from now on
+   * @param how.appOnly where the spec keeps imports: what the app imports from outside its tree is not imported again
    * @throws HeadraceError when a new instance did not become ready: the old ones go on, in the environment that they had
    */
-  reload(env?: PoolSpec["env"]): Promise<void> {
-    if (env !== undefined) this.#nextEnv = env;
+  reload(how: { readonly env?: PoolSpec["env"]; readonly appOnly?: boolean } = {}): Promise<void> {
+    if (how.env !== undefined) this.#nextEnv = how.env;
+    this.#reloadAll ||= how.appOnly !== true;
     this.#pendingReload ??= this.#exclusive(() => {
       this.#pendingReload = undefined;
       const before = this.#spec;
       this.#spec = { ...before, env: this.#nextEnv ?? before.env };
       this.#nextEnv = undefined;
-      return this.#reload().catch((error: unknown) => {
+      const all = this.#reloadAll;
+      this.#reloadAll = false;
+      return this.#reload(all).catch((error: unknown) => {
         this.#spec = before;
         throw error;
       });
@@ -216,13 +222,13 @@ export class Pool {
     return this.#usage.report(this.#spec, members);
   }
 
-  async #reload(): Promise<void> {
+  async #reload(all: boolean): Promise<void> {
     const { clock, event } = this.#ports;
     const old = this.#current;
     const began = clock.now();
     const number = this.#generations + 1;
     event({ kind: "reload-started", generation: number });
-    const opened = await this.#open();
+    const opened = await this.#open(all ? undefined : this.#current?.launcher);
     if (opened.kind === "failed") throw this.#reloadFailed(number, opened.failure);
     const next = this.#generation(opened.launcher);
     // One at least: without any, nobody would know that the new code does not start.
@@ -256,8 +262,8 @@ export class Pool {
     return startError(failure);
   }
 
-  async #open(): Promise<OpenedLauncher> {
-    const kept = this.#spec.keepImports ? this.#current?.launcher : undefined;
+  async #open(before?: Launcher): Promise<OpenedLauncher> {
+    const kept = this.#spec.keepImports ? before : undefined;
     const opened = await openLauncher(this.#host, kept);
     if (this.#stopping !== undefined) {
       if (opened.kind === "opened") await opened.launcher.close();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type Candidate, decideRecycling, type RecycleSettings, recycles } from "./recycle.ts";
+import { type Candidate, decideRecycling, nextLookMs, type RecycleSettings, recycles } from "./recycle.ts";
 import { reasonOf } from "./recycler.ts";
 
 const MIB = 2 ** 20;
@@ -72,5 +72,27 @@ describe("recycling", () => {
     const old = (ageMs: number, jitter: number) =>
       decideRecycling([one("a", { ageMs, jitter })], idle, age).length;
     expect([old(999, 0), old(1_000, 0), old(1_049, 0.5), old(1_050, 0.5)]).toEqual([0, 1, 0, 1]);
+  });
+});
+
+describe("the next look", () => {
+  const settings = { ...none, maxRequests: 100, maxRequestsJitter: 50, maxMemory: 100 * MIB };
+  const rows: readonly (readonly [what: string, more: Partial<Candidate>, pace: number, ms: number])[] = [
+    ["is after a second where nobody is near", { served: 40, memoryBytes: 50 * MIB }, 0.01, 1_000],
+    ["is when the first reaches its requests at its pace", { served: 40 }, 0.2, 300],
+    ["counts in the jitter", { served: 40, jitter: 0.999 }, 0.2, 550],
+    ["is soon for one that has reached them", { served: 400 }, 0.2, 100],
+    ["is soon for one near its memory", { memoryBytes: 61 * MIB }, 0, 100],
+    ["is no matter of one that serves nothing", { served: 99 }, 0, 1_000],
+  ];
+  for (const [what, more, pace, ms] of rows) {
+    test(what, () => {
+      const idler = { ...one("idler"), pace: 0 };
+      expect(nextLookMs([idler, { ...one("a", more), pace }], settings)).toBeCloseTo(ms);
+    });
+  }
+
+  test("is after a second when there is no limit of requests", () => {
+    expect(nextLookMs([{ ...one("a", { served: 1e6 }), pace: 9 }], { ...none, maxAgeMs: 1 })).toBe(1_000);
   });
 });

@@ -68,14 +68,45 @@ export function decideRecycling(
   return [...urgent, ...due.filter(({ cause }) => cause !== "memory").slice(0, rest)];
 }
 
-function causeOf(
-  { id, ageMs, served, memoryBytes, jitter }: Candidate,
-  settings: RecycleSettings,
-): Recycling | null {
-  const { maxAgeMs, maxRequests, maxRequestsJitter, maxMemory } = settings;
+/** Looks lie at most and at least this far apart. */
+export const LOOK_MS = 1_000;
+const NEAR_LOOK_MS = 100;
+/** An instance beyond this share of its memory is looked at as often as can be: it may grow by a hundred MiB in a second. */
+const NEAR = 0.6;
+
+/** A candidate with the pace at which it serves. */
+export interface Paced extends Candidate {
+  /** Requests in a millisecond, of late. */
+  readonly pace: number;
+}
+
+/** When to look again: before anyone is far over its memory, or its requests at the pace that it has. */
+export function nextLookMs(candidates: readonly Paced[], settings: RecycleSettings): number {
+  const { maxRequests } = settings;
+  let soonest = LOOK_MS;
+  for (const candidate of candidates) {
+    if (isNear(candidate.memoryBytes, settings)) return NEAR_LOOK_MS;
+    const left = requestsOf(candidate, settings) - candidate.served;
+    if (maxRequests > 0 && left < soonest * candidate.pace) soonest = left / candidate.pace;
+  }
+  return Math.max(NEAR_LOOK_MS, soonest);
+}
+
+/** Whether an instance's memory has to be measured at every look, and not just once in a second. */
+export function isNear(memoryBytes: number, { maxMemory }: RecycleSettings): boolean {
+  return maxMemory > 0 && memoryBytes > NEAR * maxMemory;
+}
+
+function requestsOf({ jitter }: Candidate, { maxRequests, maxRequestsJitter }: RecycleSettings): number {
+  return maxRequests + Math.floor(jitter * (maxRequestsJitter + 1));
+}
+
+function causeOf(candidate: Candidate, settings: RecycleSettings): Recycling | null {
+  const { id, ageMs, served, memoryBytes, jitter } = candidate;
+  const { maxAgeMs, maxRequests, maxMemory } = settings;
   if (maxMemory > 0 && memoryBytes > maxMemory)
     return { id, cause: "memory", seen: memoryBytes, limit: maxMemory };
-  const requests = maxRequests + Math.floor(jitter * (maxRequestsJitter + 1));
+  const requests = requestsOf(candidate, settings);
   if (maxRequests > 0 && served >= requests) return { id, cause: "requests", seen: served, limit: requests };
   const age = maxAgeMs * (1 + AGE_JITTER * jitter);
   return maxAgeMs > 0 && ageMs >= age ? { id, cause: "age", seen: ageMs, limit: age } : null;

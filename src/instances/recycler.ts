@@ -1,15 +1,19 @@
-/** Looks at the instances once a second, or oftener when one grows, and replaces those that {@link decideRecycling} names. */
+/** Looks at the instances when {@link nextLookMs} says, and replaces those that {@link decideRecycling} names. */
 
 import { showDuration, showSize } from "../base/units.ts";
 import { measure } from "./local/usage.ts";
 import type { Member } from "./member.ts";
 import type { PoolPorts } from "./ports.ts";
-import { decideRecycling, type RecycleSettings, type Recycling } from "./recycle.ts";
+import {
+  decideRecycling,
+  isNear,
+  LOOK_MS,
+  nextLookMs,
+  type Paced,
+  type RecycleSettings,
+  type Recycling,
+} from "./recycle.ts";
 
-const LOOK_MS = 1_000;
-/** While one is beyond this share of its memory it is looked at more often: it may grow by a hundred MiB in a second. */
-const NEAR = 0.6;
-const NEAR_LOOK_MS = 100;
 /** Reading the memory of a process costs the kernel a walk over its pages: so many a look, in turn. */
 const MEASURED_AT_A_LOOK = 50;
 /** A replacement that did not start is not tried again before. */
@@ -18,6 +22,9 @@ const AGAIN_MS = 30_000;
 interface Watched {
   readonly jitter: number;
   memoryBytes: number;
+  /** Requests served at the last look; and when that was, on the pool's clock. */
+  served: number;
+  seenAt: number;
   /** On the pool's clock. */
   notBefore: number;
 }
@@ -38,12 +45,14 @@ export class Recycler {
   /** Replaced, and not gone: they finish the requests that they have. */
   readonly #leaving = new Set<string>();
   #turn = 0;
+  /** On the pool's clock. */
+  #measuredAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
   #cancel = () => {};
 
   constructor(options: RecyclerOptions) {
     this.#options = options;
-    this.#next();
+    this.#next([]);
   }
 
   stop(): void {
@@ -51,32 +60,36 @@ export class Recycler {
     this.#cancel();
   }
 
-  #next(): void {
+  #next(seen: readonly Paced[]): void {
     if (this.#stopped) return;
-    const near = NEAR * this.#options.settings.maxMemory;
-    const soon = near > 0 && [...this.#watched.values()].some(({ memoryBytes }) => memoryBytes > near);
-    this.#cancel = this.#options.ports.clock.after(soon ? NEAR_LOOK_MS : LOOK_MS, () => {
-      void this.#look().then(() => this.#next());
+    const { ports, settings } = this.#options;
+    this.#cancel = ports.clock.after(nextLookMs(seen, settings), () => {
+      void this.#look().then((candidates) => this.#next(candidates));
     });
   }
 
-  async #look(): Promise<void> {
+  async #look(): Promise<readonly Paced[]> {
     const { settings, ports, members } = this.#options;
     const all = members();
     const serving = all.filter(({ machine }) => machine.state === "ready");
     for (const id of this.#leaving) if (!all.some((member) => member.id === id)) this.#leaving.delete(id);
     this.#forget(serving);
-    if (settings.maxMemory > 0) await this.#measure(serving);
+    if (this.#wantsMemory()) await this.#measure(serving);
     const now = ports.clock.now();
     const candidates = serving.flatMap((member) => {
       const watched = this.#watchedOf(member.id);
       if (watched.notBefore > now || this.#underway.has(member.id)) return [];
       const { id, ageMs, row } = member;
       const { memoryBytes, jitter } = watched;
-      return [{ id, ageMs, served: ports.rows.served(row), memoryBytes, jitter }];
+      const served = ports.rows.served(row);
+      const pace = (served - watched.served) / Math.max(1, now - watched.seenAt);
+      watched.served = served;
+      watched.seenAt = now;
+      return [{ id, ageMs, served, memoryBytes, jitter, pace }];
     });
     const others = { starting: this.#underway.size, leaving: this.#leaving.size };
     for (const due of decideRecycling(candidates, others, settings)) void this.#replace(due);
+    return candidates;
   }
 
   async #replace(due: Recycling): Promise<void> {
@@ -88,7 +101,15 @@ export class Recycler {
     if (!done) this.#watchedOf(due.id).notBefore = ports.clock.now() + AGAIN_MS;
   }
 
+  #wantsMemory(): boolean {
+    const { ports, settings } = this.#options;
+    if (settings.maxMemory === 0) return false;
+    const near = [...this.#watched.values()].some(({ memoryBytes }) => isNear(memoryBytes, settings));
+    return near || ports.clock.now() - this.#measuredAt >= LOOK_MS;
+  }
+
   async #measure(serving: readonly Member[]): Promise<void> {
+    this.#measuredAt = this.#options.ports.clock.now();
     const from = this.#turn >= serving.length ? 0 : this.#turn;
     const some = serving.slice(from, from + MEASURED_AT_A_LOOK);
     this.#turn = from + some.length;
@@ -101,7 +122,8 @@ export class Recycler {
   #watchedOf(id: string): Watched {
     let watched = this.#watched.get(id);
     if (watched === undefined) {
-      watched = { jitter: this.#options.ports.random(), memoryBytes: 0, notBefore: 0 };
+      const { clock, random } = this.#options.ports;
+      watched = { jitter: random(), memoryBytes: 0, served: 0, seenAt: clock.now(), notBefore: 0 };
       this.#watched.set(id, watched);
     }
     return watched;

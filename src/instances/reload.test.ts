@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DataClient } from "./testdata.ts";
 import { asgiApp, Kit, options } from "./testkit.ts";
@@ -70,11 +71,42 @@ test(
     await kit.pool.start();
     expect(kit.pool.status.preload.level).toBe("imports");
     kit.write("app.py", asgiApp.replace("str(os.getpid()).encode()", 'b"changed"'));
-    await kit.pool.reload();
+    await kit.pool.reload({ appOnly: true });
     expect(kit.count("preload")).toBe(1);
     const client = await DataClient.connect(kit.routes[0]!.socket);
     expect(await client.get("/")).toMatchObject({ body: "changed" });
     client.close();
+  },
+  options,
+);
+
+test(
+  "with kept imports a reload of everything imports the dependencies anew, also when it joins one of the app alone",
+  async () => {
+    const home = mkdtempSync(join(tmpdir(), "hr-packages-"));
+    using _ = { [Symbol.dispose]: () => rmSync(home, { recursive: true }) };
+    const packages = join(home, "site-packages");
+    mkdirSync(packages);
+    const release = (version: string) =>
+      writeFileSync(join(packages, "dependency.py"), `version = "${version}"\n`);
+    release("one");
+    const source = `import dependency\n${asgiApp.replace("str(os.getpid())", "dependency.version")}`;
+    // Files that are changed within a second: Python would take the kept bytecode of the first.
+    const env = { ...process.env, PYTHONPATH: packages, PYTHONDONTWRITEBYTECODE: "1" };
+    await using kit = new Kit(source, { preload: "auto", keepImports: true, env });
+    await kit.pool.start();
+    expect(kit.pool.status.preload.level).toBe("imports");
+    const version = async () => {
+      const client = await DataClient.connect(kit.routes[0]!.socket);
+      const { body } = await client.get("/");
+      client.close();
+      return body;
+    };
+    release("two");
+    await kit.pool.reload({ appOnly: true });
+    expect(await version()).toBe("one");
+    await Promise.all([kit.pool.reload({ appOnly: true }), kit.pool.reload()]);
+    expect(await version()).toBe("two");
   },
   options,
 );

@@ -30,7 +30,7 @@ export interface PoolSpec {
   readonly runDir: string;
   readonly instances: number;
   readonly preload: Preload;
-  /** Keeps the imports zygote over reloads, so that a changed app starts without importing its dependencies again. */
+  /** Keeps the imports zygote over reloads of the app alone, so that a changed app starts without importing its dependencies again. */
   readonly keepImports: boolean;
   readonly workerClass: "auto" | "gevent";
   readonly loop: "auto" | "asyncio" | "uvloop";

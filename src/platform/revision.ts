@@ -227,10 +227,12 @@ export class Revision {
    * @throws HeadraceError restart_failed when the new ones do not start; the old ones stay
    */
   async restartWith(env: RunConfig["env"]): Promise<void> {
-    await this.pool.reload(instanceEnv({ ...this.config, env }, this.name)).catch((error: unknown) => {
-      const message = `The new instances did not start, so the old ones stay: ${messageOf(error)}`;
-      throw new HeadraceError("restart_failed", message, { exit: Exit.APP, cause: error });
-    });
+    await this.pool
+      .reload({ env: instanceEnv({ ...this.config, env }, this.name) })
+      .catch((error: unknown) => {
+        const message = `The new instances did not start, so the old ones stay: ${messageOf(error)}`;
+        throw new HeadraceError("restart_failed", message, { exit: Exit.APP, cause: error });
+      });
   }
 
   #poolPorts(): PoolPorts {

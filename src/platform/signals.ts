@@ -31,7 +31,7 @@ export const platformMetrics = {
   },
   headrace_instance_start_seconds: {
     kind: "histogram",
-    help: "Starts of instances by phase: fork or spawn, boot (interpreter and worker), import, lifespan.",
+    help: "Starts of instances by phase: fork or spawn, boot (interpreter and worker), import, hooks, lifespan, listen.",
     labels: ["phase"],
   },
   headrace_gateway_memory_bytes: {

@@ -10,7 +10,7 @@ const BOUNDS_S: readonly number[] = [
 export class StartTimes {
   readonly #phases = new Map<string, { readonly counts: number[]; sum: number }>();
 
-  /** @param phases milliseconds: fork or spawn, boot, import, lifespan */
+  /** @param phases milliseconds: fork or spawn, then what the worker measured */
   observe(phases: Readonly<Record<string, number>>): void {
     for (const [phase, ms] of Object.entries(phases)) {
       const seen = this.#phases.get(phase) ?? {

@@ -126,7 +126,8 @@ class Platform {
     // Both at once: requests that come while the app starts wait in the line.
     const listening = gateways.start();
     const [port] = await Promise.all([listening, revision.start()]);
-    if (config.reload) this.#release.push(watchForReload(config, () => revision.pool.reload(), log));
+    if (config.reload)
+      this.#release.push(watchForReload(config, () => revision.pool.reload({ appOnly: true }), log));
     const url = urlOf(config, port);
     return this.#running(url, new Reporter({ revision, url: () => url, gateways }));
   }

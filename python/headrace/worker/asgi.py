@@ -13,7 +13,6 @@ import gc
 import os
 import socket
 import sys
-import time
 from typing import Any, Callable, Coroutine, List, Optional, Set, Tuple
 
 from . import frames as f
@@ -87,13 +86,14 @@ class Server:
         self.loop.add_reader(self.control.fileno(), self._on_control)
         listener = None
         try:
-            began = time.perf_counter()
             install_threads(self.loop, self.boot.concurrency)
+            self.control.phases.lap("boot")
             await self._lifespan.startup()
-            self.control.phases["lifespan"] = (time.perf_counter() - began) * 1000
+            self.control.phases.lap("lifespan")
             self._prepare()
             if not self._stop.done():
                 listener = await self._listen()
+                self.control.phases.lap("listen")
                 self.control.ready("asgi", loop_name)
             timeout = await self._stop
             self.stopping = True

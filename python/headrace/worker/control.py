@@ -7,10 +7,12 @@ import os
 import platform
 import socket
 import threading
+import time
 from typing import Any, Callable, Dict, List, Optional
 
 from .boot import Boot
 from .errors import StartupError
+from .phases import Phases
 
 _MAX_LINE = 1 << 20
 _MAX_TRACEBACK = 200_000
@@ -27,7 +29,7 @@ class Control:
     """`send` may be called from any thread; `receive` from one thread at a time (an event loop's reader, or a main thread).
 
     interface: what `ready` reports as the kind of app ("asgi", "wsgi", "function").
-    phases: milliseconds by phase of the start, reported by `ready`.
+    phases: of the start, reported by `ready`.
     on_eof: called once when the platform has closed the connection; by default the process exits at once.
     """
 
@@ -37,7 +39,7 @@ class Control:
         self._rest = b""
         self._eof = False
         self.interface = ""
-        self.phases: Dict[str, float] = {}
+        self.phases = Phases(time.perf_counter())
         self.on_eof: Callable[[], None] = _exit_now
 
     @classmethod
@@ -77,7 +79,7 @@ class Control:
             interface=self.interface or interface,
             python=platform.python_version(),
             loop=loop,
-            phases={name: round(ms, 3) for name, ms in self.phases.items()},
+            phases={name: round(ms, 3) for name, ms in self.phases.times.items()},
         )
 
     def failed(self, error: StartupError) -> None:

@@ -16,9 +16,10 @@ from . import gevent, hooks, importer, logs
 from .boot import VARIABLE, Boot
 from .control import Control
 from .errors import EXIT_FAILED, StartupError
+from .phases import Phases
 
-_started = time.perf_counter() - time.process_time()
-"""About when the interpreter started: the processor time used since then has been for its start and our imports."""
+phases = Phases(time.perf_counter() - time.process_time())
+"""Of a spawned process, from the start of the interpreter: the processor time used so far was for that and our imports."""
 _PR_SET_PDEATHSIG = 1
 _EXIT_GRACE = 5.0
 _STACK_MOST = 8 << 20
@@ -46,16 +47,10 @@ def main() -> int:
     return run_instance(boot)
 
 
-def started_at(moment: float) -> None:
-    """Have the phase "boot" counted from `moment` (perf_counter): the fork, in a forked process."""
-    global _started
-    _started = moment
-
-
-def run_instance(boot: Boot, loaded: Optional[importer.Loaded] = None) -> int:
+def run_instance(boot: Boot, loaded: Optional[importer.Loaded] = None, counted: Phases = phases) -> int:
     """Run one instance to its end and return the exit status: 0, or 3 when it could not start.
 
-    loaded: the app, in a process forked from a zygote that has imported it already.
+    loaded: the app, in a process forked from a zygote that has imported it already. counted: the phases of its start so far.
     """
     unpatched = gevent.patch(boot)
     try:
@@ -63,6 +58,7 @@ def run_instance(boot: Boot, loaded: Optional[importer.Loaded] = None) -> int:
     except StartupError as error:
         print(f"headrace worker: {error.message}", file=sys.stderr)
         return EXIT_FAILED
+    control.phases = counted
     try:
         if unpatched is not None:
             raise unpatched
@@ -72,7 +68,7 @@ def run_instance(boot: Boot, loaded: Optional[importer.Loaded] = None) -> int:
         dump_stacks_on_signal()
         environment(boot)
         limit_memory(boot)
-        control.phases["boot"] = (time.perf_counter() - _started) * 1000
+        control.phases.lap("boot")
         status = _serve(boot, control, loaded)
     except StartupError as error:
         control.failed(error)
@@ -83,11 +79,12 @@ def run_instance(boot: Boot, loaded: Optional[importer.Loaded] = None) -> int:
 
 
 def _serve(boot: Boot, control: Control, loaded: Optional[importer.Loaded]) -> int:
-    began = time.perf_counter()
     if loaded is None:
         loaded = importer.load(boot)
-        hooks.in_instance(forked=False)
-        control.phases["import"] = (time.perf_counter() - began) * 1000
+        control.phases.lap("import")
+        if hooks.waiting(forked=False):
+            hooks.in_instance(forked=False)
+            control.phases.lap("hooks")
     control.interface = loaded.interface
     if loaded.interface == "function":
         from . import function

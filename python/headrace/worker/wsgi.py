@@ -47,6 +47,7 @@ class Worker:
         try:
             # Only a gateway on this machine, which is one with a shared table, can open our files.
             self.crew.start(listener, boot.window, boot.table is not None)
+            self._control.phases.lap("listen")
             self._control.ready("wsgi", "gevent" if boot.worker_class == "gevent" else "threads")
             return self._obey()
         finally:

@@ -27,6 +27,7 @@ from . import hooks, importer, logs, main, preflight
 from .boot import Boot
 from .control import Control, Message
 from .errors import EXIT_FAILED, StartupError
+from .phases import Phases
 from .preflight import Finding, Recorder
 
 
@@ -57,13 +58,12 @@ def run(boot: Boot) -> int:
     main.die_with_parent()
     main.watch_signals()
     main.dump_stacks_on_signal()
-    began = time.perf_counter()
     try:
         prepared = prepare(boot, [control.fileno()])
     except StartupError as error:
         control.failed(error)
         _leave(EXIT_FAILED)
-    control.phases["import"] = (time.perf_counter() - began) * 1000
+    control.phases.lap("import")
     logs.flush()
     control.send(
         "preflight",
@@ -245,7 +245,7 @@ class _Server:
         zygote = os.getpid()
         pid = os.fork()
         if pid == 0:
-            forked_at = time.perf_counter()  # what came before is in the fork's own time
+            forked_at = time.perf_counter()  # what came before is the fork's, and the platform's to count
             self._become_child(zygote)
             return _Child(boot, forked_at)
         self._children[pid] = ident
@@ -309,19 +309,21 @@ def _live(child: _Child, loaded: Optional[importer.Loaded]) -> int:
     if loaded is None:
         # A file that is changed twice within a second must not be taken from the cache of its first version.
         sys.dont_write_bytecode = True
-    main.started_at(child.forked_at)
+    phases = Phases(child.forked_at)
     try:
         if hooks.waiting(forked=True):
             # What they print is the instance's; in the zygote's pipe it would mix with that of the others.
             logs.redirect(child.boot)
+            phases.lap("boot")
             hooks.in_instance(forked=True)
+            phases.lap("hooks")
     except StartupError as error:
         try:
             Control.connect(child.boot).failed(error)
         except StartupError as unreachable:
             print(f"headrace worker: {unreachable.message}", file=sys.stderr)
         return EXIT_FAILED
-    return main.run_instance(child.boot, loaded)
+    return main.run_instance(child.boot, loaded, phases)
 
 
 def reseed() -> None:

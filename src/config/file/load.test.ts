@@ -402,7 +402,7 @@ describe("what is wrong", () => {
     expect(of("timeout: 24.9d")).toEqual(["Write a duration of at most 24 days."]);
     expect(of("resources: { memory: 256m }")).toEqual(["Write 256M or 256Mi: a small m is a thousandth."]);
     expect(of("resources: { memory: 0.1 }")[0]).toContain("Write a size, such as 64KiB");
-    expect(of("resources: { cpu: 1m }")[0]).toContain("at least 10m");
+    expect(of("resources: { cpu: 1m }")[0]).toContain("from 10m to 9999");
   });
 });
 

@@ -1,7 +1,7 @@
 /** The layout of control groups, in a folder that stands for the kernel's. */
 
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CgroupPlaces, InstanceGroup, openCgroup, systemPlaces } from "./cgroup.ts";
@@ -24,6 +24,31 @@ const put = (path: string, content: string): void => {
   writeFileSync(join(places.root, path), content);
 };
 const get = (path: string): string => readFileSync(join(places.root, path), "utf8");
+
+for (const [version, base, files] of [
+  [
+    "2",
+    "app",
+    { self: "0::/app\n", "app/cgroup.controllers": "cpu\n", "app/cgroup.subtree_control": "cpu\n" },
+  ],
+  ["1", "cpu/app", { self: "3:cpu:/app\n" }],
+] as const) {
+  test(`version ${version}: groups of those who were killed are removed, those of the living and of others stay`, () => {
+    for (const [path, content] of Object.entries(files)) put(path, content);
+    const dead = Bun.spawnSync(["true"]).pid;
+    const folder = (name: string) => mkdirSync(join(places.root, base, name), { recursive: true });
+    for (const name of [`headrace-${dead}-a/i-1`, `headrace-${dead}-supervisor`]) folder(name);
+    // What is not empty has processes: the system does not let it go, as it does not let go of a folder with a file.
+    put(`${base}/headrace-${dead}-b/i-2/cgroup.procs`, "7\n");
+    for (const name of [`headrace-${process.pid}-c`, "other"]) folder(name);
+    expect(openCgroup("cpu", places).kind).toBe("available");
+    expect(
+      readdirSync(join(places.root, base))
+        .filter((name) => !name.startsWith("cgroup."))
+        .sort(),
+    ).toEqual([`headrace-${dead}-b`, `headrace-${process.pid}-c`, "headrace-42", "other"].sort());
+  });
+}
 
 describe("version 2", () => {
   beforeEach(() => {

@@ -6,7 +6,7 @@
  * own process, that one is moved into a child first. In a group that others share nothing is changed, and there are no limits.
  */
 
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, systemCode } from "../../base/errors.ts";
 import { randomId } from "../../base/ids.ts";
@@ -77,6 +77,7 @@ function openV2(controller: Controller, places: CgroupPlaces, own: readonly stri
     return { kind: "unavailable", why: "" };
   }
   try {
+    sweep(base);
     delegate(base, controller, places.pid);
     const group = join(base, places.group);
     mkdirSync(group, { recursive: true });
@@ -84,6 +85,36 @@ function openV2(controller: Controller, places: CgroupPlaces, own: readonly stri
     return { kind: "available", hierarchy: { version: "cgroup v2", path: group } };
   } catch (error) {
     return { kind: "unavailable", why: `cgroup v2: ${explained(error, base)}` };
+  }
+}
+
+/** Removes the groups of those who were killed: nobody else does. The system keeps what is not empty. */
+function sweep(base: string): void {
+  for (const name of foldersIn(base)) {
+    const pid = /^headrace-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    const group = join(base, name);
+    for (const instance of foldersIn(group)) removeGroup(join(group, instance));
+    removeGroup(group);
+  }
+}
+
+function foldersIn(path: string): readonly string[] {
+  try {
+    const entries = readdirSync(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a process exists, be it another user's. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) !== "ESRCH";
   }
 }
 
@@ -115,6 +146,7 @@ function openV1(controller: Controller, places: CgroupPlaces, own: readonly stri
   if (mounted === undefined) return { kind: "unavailable", why: `cgroup v1: ${controller} is not mounted` };
   const base = existsSync(join(mounted, path!)) ? join(mounted, path!) : mounted;
   const group = join(base, places.group);
+  sweep(base);
   try {
     mkdirSync(group, { recursive: true });
     return { kind: "available", hierarchy: { version: "cgroup v1", path: group } };
