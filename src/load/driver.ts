@@ -60,6 +60,8 @@ export abstract class Driver implements LinkOwner {
     this.startedAt = performance.now();
     this.recorder.begin(this.startedAt);
     this.begin();
+    // Its share may be nothing.
+    this.settle();
     return this.#done.promise;
   }
 
@@ -131,7 +133,7 @@ export abstract class Driver implements LinkOwner {
   }
 
   ended(link: Link, exchange: Exchange, failure: Failure | null): void {
-    if (this.#mayResend(link, exchange, failure)) {
+    if (this.mayResend(link, exchange, failure)) {
       exchange.resent = true;
       exchange.book.resent++;
       this.connect(exchange.request.origin, exchange);
@@ -169,7 +171,8 @@ export abstract class Driver implements LinkOwner {
     this.#done.resolve();
   }
 
-  #mayResend(link: Link, exchange: Exchange, failure: Failure | null): boolean {
+  /** Whether a request that met a kept connection which was closed meanwhile is sent again. */
+  protected mayResend(link: Link, exchange: Exchange, failure: Failure | null): boolean {
     const stale = failure === "closed" || (failure === "reset" && exchange.firstByteAt === 0);
     return stale && link.served > 0 && !exchange.resent && exchange.request.idempotent && !this.finishing;
   }

@@ -16,7 +16,7 @@ export const failures = {
   refused: "connection refused",
   connect_timeout: "no connection within the timeout",
   tls: "the TLS handshake failed",
-  closed: "the connection was closed before an answer began",
+  closed: "the connection was closed before an answer began, or while it was held",
   reset: "the connection was reset",
   cut: "the connection was closed in the middle of an answer",
   timeout: "no whole answer within the timeout",
