@@ -62,3 +62,18 @@ for (const [name, what] of Object.entries(engines)) {
     });
   });
 }
+
+test("a service that answers nothing does not pass a gate on its latency", async () => {
+  using target = new Target();
+  const { status, result } = await load(
+    `${target.url}/reset`,
+    "-r",
+    "20",
+    "-d",
+    "1s",
+    "--fail-if",
+    "p99>50ms",
+  );
+  expect(result.thresholds).toEqual([{ text: "p99>50ms", was: "nothing measured", ok: false }]);
+  expect(status).toBe(result.verdict === "invalid" ? 98 : 99);
+});
