@@ -23,6 +23,7 @@ export abstract class Driver implements LinkOwner {
   protected startedAt = 0;
   protected finishing = false;
   protected inFlight = 0;
+  #mostInFlight = 0;
   /** Open and connecting. */
   protected readonly links = new Set<Link>();
   protected connecting = 0;
@@ -32,6 +33,7 @@ export abstract class Driver implements LinkOwner {
   readonly #shared: ConnectionShared;
   readonly #done = Promise.withResolvers<void>();
   #connected = 0;
+  #mostConnected = 0;
   #settled = false;
   #turn = 0;
   #seq: number;
@@ -75,7 +77,11 @@ export abstract class Driver implements LinkOwner {
   }
 
   gauges(): Gauges {
-    return { connections: this.#connected, inFlight: this.inFlight, users: 0 };
+    const now = { connections: this.#connected, inFlight: this.inFlight, users: 0 };
+    const most = { mostConnections: this.#mostConnected, mostInFlight: this.#mostInFlight };
+    this.#mostConnected = this.#connected;
+    this.#mostInFlight = this.inFlight;
+    return { ...now, ...most };
   }
 
   protected abstract begin(): void;
@@ -95,6 +101,7 @@ export abstract class Driver implements LinkOwner {
     this.#seq += this.plan.part.of;
     book.started++;
     this.inFlight++;
+    if (this.inFlight > this.#mostInFlight) this.#mostInFlight = this.inFlight;
     this.#deadlines.enter(exchange, performance.now());
     return exchange;
   }
@@ -124,6 +131,7 @@ export abstract class Driver implements LinkOwner {
   ready(link: Link, connectMs: number): void {
     this.connecting--;
     this.#connected++;
+    if (this.#connected > this.#mostConnected) this.#mostConnected = this.#connected;
     this.recorder.connected(connectMs);
     const exchange = this.#pending.get(link);
     if (exchange !== undefined) {

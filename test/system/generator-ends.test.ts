@@ -18,6 +18,9 @@ test("fewer connections than processes, or fewer requests", async () => {
   expect([held.status, held.result.totals.done]).toEqual([0, 2]);
   const open = await load(`${target.url}/ok`, "-r", "20", "-d", "1s", "--max-connections", "1", "-P", "3");
   expect(open.result.plan.processes).toBe(1);
+  // Also of a run that is shorter than the second between two looks.
+  expect([one, few, held, open].map(({ result }) => result.totals.maxConnections)).toEqual([1, 1, 1, 1]);
+  expect(one.result.totals.maxInFlight).toBe(1);
 });
 
 test("an interrupt after one of two processes has ended", async () => {
