@@ -180,6 +180,22 @@ export function integer(basics: Basics & Range & { fallback: number }): Option<n
   });
 }
 
+/** A number in a range, with a fraction where that is wanted. */
+export function decimal(basics: Basics & Range & { fallback: number }): Option<number> {
+  const { min, max, fallback } = basics;
+  return make<number>(basics, {
+    placeholder: "N",
+    fallback,
+    fallbackText: String(fallback),
+    schema: { type: "number", minimum: min, maximum: max },
+    read(text) {
+      const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= min && value <= max) return { ok: true, value };
+      return { ok: false, wanted: `a number from ${min} to ${max}` };
+    },
+  });
+}
+
 /** A share in percent, 1 to 100: `70%`, `70` or `70.5%`. A fallback of 0 stands for "not given". */
 export function percent(basics: Basics & { fallback: number }): Option<number> {
   return make<number>(basics, {

@@ -4,6 +4,8 @@ import type { Tick } from "./messages.ts";
 import { Random } from "./random.ts";
 import { Recorder } from "./recorder.ts";
 
+const gauges = { connections: 2, inFlight: 0, users: 0, mostConnections: 3, mostInFlight: 5 };
+
 /** A request that was due at a moment and answered so much later. */
 function answered(dueAt: number, ms: number) {
   const moments = { intendedAt: dueAt, sentAt: dueAt, firstByteAt: dueAt, endedAt: dueAt + ms };
@@ -21,7 +23,7 @@ function ticks(seconds: readonly (readonly number[])[], warmup = 0): Tick[] {
       book.started++;
       recorder.ended(answered(index * 1_000, ms), book);
     }
-    return recorder.ticks(index + 1, { connections: 2, inFlight: index, users: 0 });
+    return recorder.ticks(index + 1, { ...gauges, inFlight: index });
   });
 }
 
@@ -43,6 +45,8 @@ test("several processes add up to what one would have told", () => {
     one.series().map(({ p99Ms, done }) => [p99Ms, done]),
   );
   expect(three.series().map(({ connections }) => connections)).toEqual([6, 6, 6, 6, 6]);
+  // The most is that of all moments, not of those at which it was told.
+  expect([three.maxConnections, three.maxInFlight]).toEqual([9, 15]);
 });
 
 test("the warm-up is in the series, and in no total", () => {
@@ -75,7 +79,6 @@ test("what was due in the warm-up is in no total, whenever it ends, but in the r
   const collector = new Collector();
   recorder.begin(0);
   recorder.endsAt = 2_000;
-  const gauges = { connections: 1, inFlight: 0, users: 0 };
   const tell = (atS: number) => {
     for (const tick of recorder.ticks(atS, gauges)) collector.add(0, tick);
   };

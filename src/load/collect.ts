@@ -9,6 +9,11 @@ import type { CheckResult, Distribution, Latencies, Point, RequestResult } from 
 
 const MOST_POINTS = 1_200;
 
+/** What one process told of a span. */
+interface Told extends Pick<Tick, "connections" | "inFlight" | "users" | "mostConnections" | "mostInFlight"> {
+  readonly spanS: number;
+}
+
 interface Span {
   /** Number of the span, from 1. */
   index: number;
@@ -25,7 +30,7 @@ interface Span {
   statuses: Record<string, number>;
   response: HistogramDelta;
   /** By process: the gauges it told last, and how much of the span it has told of. */
-  gauges: Map<number, { connections: number; inFlight: number; users: number; spanS: number }>;
+  gauges: Map<number, Told>;
 }
 
 type Counter =
@@ -149,14 +154,15 @@ export class Collector {
     addInto(span.statuses, tick.statuses);
     span.response = merged(span.response, tick.response);
     // The last tick of a process may be a short one that belongs to the span before it.
-    const { spanS: before } = span.gauges.get(process) ?? { spanS: 0 };
-    const { connections, inFlight, users } = tick;
-    span.gauges.set(process, { connections, inFlight, users, spanS: before + tick.spanS });
-    span.spanS = Math.max(...[...span.gauges.values()].map((told) => told.spanS));
+    const before = span.gauges.get(process);
+    span.gauges.set(process, continued(before ?? NOTHING, tick));
+    const told = [...span.gauges.values()];
+    span.spanS = Math.max(...told.map(({ spanS }) => spanS));
     for (const gauge of ["connections", "inFlight", "users"] as const)
-      span[gauge] = sum([...span.gauges.values()].map((told) => told[gauge]));
-    this.maxConnections = Math.max(this.maxConnections, span.connections);
-    this.maxInFlight = Math.max(this.maxInFlight, span.inFlight);
+      span[gauge] = sum(told.map((each) => each[gauge]));
+    // Of several processes the most of each may have been at different moments of the span.
+    this.maxConnections = Math.max(this.maxConnections, sum(told.map((each) => each.mostConnections)));
+    this.maxInFlight = Math.max(this.maxInFlight, sum(told.map((each) => each.mostInFlight)));
     // Over a whole tick: a last one of some milliseconds says nothing.
     if (tick.spanS > 0.5) this.peakCpu = Math.max(this.peakCpu, tick.cpuUs / 1e6 / tick.spanS);
     if (this.#spans.length > MOST_POINTS) this.#halve();
@@ -204,6 +210,27 @@ function emptySpan(index: number): Span {
   };
 }
 
+const NOTHING: Told = {
+  connections: 0,
+  inFlight: 0,
+  users: 0,
+  mostConnections: 0,
+  mostInFlight: 0,
+  spanS: 0,
+};
+
+/** What a process told of a span, and then of the rest of it. */
+function continued(before: Told, next: Told): Told {
+  return {
+    connections: next.connections,
+    inFlight: next.inFlight,
+    users: next.users,
+    mostConnections: Math.max(before.mostConnections, next.mostConnections),
+    mostInFlight: Math.max(before.mostInFlight, next.mostInFlight),
+    spanS: before.spanS + next.spanS,
+  };
+}
+
 /** Puts the span after it into one. */
 function join(into: Span, next: Span): void {
   for (const name of ["spanS", "planned", "started", "done", "failed", "late"] as const)
@@ -213,7 +240,7 @@ function join(into: Span, next: Span): void {
   into.warmup &&= next.warmup;
   for (const [process, told] of into.gauges) {
     const later = next.gauges.get(process);
-    next.gauges.set(process, { ...(later ?? told), spanS: told.spanS + (later?.spanS ?? 0) });
+    next.gauges.set(process, later === undefined ? told : continued(told, later));
   }
   into.gauges = next.gauges;
   addInto(into.statuses, next.statuses);

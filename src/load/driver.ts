@@ -23,6 +23,7 @@ export abstract class Driver implements LinkOwner {
   protected startedAt = 0;
   protected finishing = false;
   protected inFlight = 0;
+  #mostInFlight = 0;
   /** Open and connecting. */
   protected readonly links = new Set<Link>();
   protected connecting = 0;
@@ -32,6 +33,7 @@ export abstract class Driver implements LinkOwner {
   readonly #shared: ConnectionShared;
   readonly #done = Promise.withResolvers<void>();
   #connected = 0;
+  #mostConnected = 0;
   #settled = false;
   #turn = 0;
   #seq: number;
@@ -60,6 +62,8 @@ export abstract class Driver implements LinkOwner {
     this.startedAt = performance.now();
     this.recorder.begin(this.startedAt);
     this.begin();
+    // Its share may be nothing.
+    this.settle();
     return this.#done.promise;
   }
 
@@ -73,7 +77,11 @@ export abstract class Driver implements LinkOwner {
   }
 
   gauges(): Gauges {
-    return { connections: this.#connected, inFlight: this.inFlight, users: 0 };
+    const now = { connections: this.#connected, inFlight: this.inFlight, users: 0 };
+    const most = { mostConnections: this.#mostConnected, mostInFlight: this.#mostInFlight };
+    this.#mostConnected = this.#connected;
+    this.#mostInFlight = this.inFlight;
+    return { ...now, ...most };
   }
 
   protected abstract begin(): void;
@@ -93,6 +101,7 @@ export abstract class Driver implements LinkOwner {
     this.#seq += this.plan.part.of;
     book.started++;
     this.inFlight++;
+    if (this.inFlight > this.#mostInFlight) this.#mostInFlight = this.inFlight;
     this.#deadlines.enter(exchange, performance.now());
     return exchange;
   }
@@ -122,6 +131,7 @@ export abstract class Driver implements LinkOwner {
   ready(link: Link, connectMs: number): void {
     this.connecting--;
     this.#connected++;
+    if (this.#connected > this.#mostConnected) this.#mostConnected = this.#connected;
     this.recorder.connected(connectMs);
     const exchange = this.#pending.get(link);
     if (exchange !== undefined) {
@@ -131,7 +141,7 @@ export abstract class Driver implements LinkOwner {
   }
 
   ended(link: Link, exchange: Exchange, failure: Failure | null): void {
-    if (this.#mayResend(link, exchange, failure)) {
+    if (this.mayResend(link, exchange, failure)) {
       exchange.resent = true;
       exchange.book.resent++;
       this.connect(exchange.request.origin, exchange);
@@ -169,7 +179,8 @@ export abstract class Driver implements LinkOwner {
     this.#done.resolve();
   }
 
-  #mayResend(link: Link, exchange: Exchange, failure: Failure | null): boolean {
+  /** Whether a request that met a kept connection which was closed meanwhile is sent again. */
+  protected mayResend(link: Link, exchange: Exchange, failure: Failure | null): boolean {
     const stale = failure === "closed" || (failure === "reset" && exchange.firstByteAt === 0);
     return stale && link.served > 0 && !exchange.resent && exchange.request.idempotent && !this.finishing;
   }

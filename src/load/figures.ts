@@ -23,9 +23,15 @@ export function grouped(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-/** `1,999/s`, `3.5/s`. */
+/** `1,999/s`, `3.5/s`, `0.25/s`. */
 export function perSecond(value: number): string {
-  return `${value < 100 ? Number(value.toFixed(1)) : grouped(value)}/s`;
+  return `${rateText(value)}/s`;
+}
+
+/** A number per second: `1,999`, `3.5`, `0.25`. */
+export function rateText(value: number): string {
+  if (value < 1) return String(Number(value.toFixed(2)));
+  return value < 100 ? String(Number(value.toFixed(1))) : grouped(value);
 }
 
 /** Decimal, as networks count: `12 kB`, `3.4 MB`. */

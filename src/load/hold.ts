@@ -31,7 +31,10 @@ export class HoldDriver extends Driver {
   /** Connections that are idle and held, in turns. */
   #held: Link[] = [];
   #toClose: Link[] = [];
+  /** Those that have their last request, or had it. */
   readonly #closing = new Set<Link>();
+  /** Those whose request failed: their loss is told by it. */
+  readonly #told = new Set<Link>();
   #arrivals: Arrivals | null = null;
   #next = Number.POSITIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -57,8 +60,19 @@ export class HoldDriver extends Driver {
     return !this.#over;
   }
 
+  /** A connection that was to be held and was not is what a hold looks for. */
+  protected override mayResend(): boolean {
+    return false;
+  }
+
+  override ended(link: Link, exchange: Exchange, failure: Failure | null): void {
+    if (failure !== null) this.#told.add(link);
+    super.ended(link, exchange, failure);
+  }
+
   protected free(link: Link): void {
-    if (this.#closing.delete(link)) {
+    this.#told.delete(link);
+    if (this.#closing.has(link)) {
       link.close();
       return;
     }
@@ -66,12 +80,13 @@ export class HoldDriver extends Driver {
     this.#look();
   }
 
-  protected lost(link: Link, failure: Failure | null): void {
-    this.#closing.delete(link);
+  protected lost(link: Link): void {
+    const parted = this.#closing.delete(link);
+    const told = this.#told.delete(link);
     const at = this.#held.indexOf(link);
     if (at !== -1) this.#held.splice(at, 1);
-    // It was held and should still be there.
-    if (at !== -1 && this.#phase !== "closing" && failure === null && !this.#over) {
+    // It was open and should still be there.
+    if (link.connected && !parted && !told && !this.#over) {
       this.drop(this.#request(), "closed");
     }
     this.#look();
@@ -98,13 +113,16 @@ export class HoldDriver extends Driver {
       this.connect(exchange.request.origin, exchange);
     }
     if (this.#toOpen > 0) this.#timer = setTimeout(() => this.#open(), TURN_MS);
+    else this.#look();
   }
 
   /** Whether the phase is over. */
   #look(): void {
     if (this.#phase === "opening" && this.#toOpen === 0 && this.inFlight === 0) this.#hold();
-    else if (this.#phase === "closing" && this.#toClose.length === 0 && this.links.size === 0)
+    else if (this.#phase === "closing" && this.#toClose.length === 0 && this.links.size === 0) {
       this.#over = true;
+      this.settle();
+    }
   }
 
   #hold(): void {

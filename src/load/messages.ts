@@ -16,7 +16,7 @@ export const failures = {
   refused: "connection refused",
   connect_timeout: "no connection within the timeout",
   tls: "the TLS handshake failed",
-  closed: "the connection was closed before an answer began",
+  closed: "the connection was closed before an answer began, or while it was held",
   reset: "the connection was reset",
   cut: "the connection was closed in the middle of an answer",
   timeout: "no whole answer within the timeout",
@@ -77,6 +77,9 @@ export interface Tick {
   readonly connections: number;
   /** Requests in flight now. In a scenario: users that are not idle. */
   readonly inFlight: number;
+  /** The most of either at once since the tick before; 0 where nothing is told of it. */
+  readonly mostConnections: number;
+  readonly mostInFlight: number;
   /** Virtual users now, where there are such; else 0. */
   readonly users: number;
   /** Answers by status, "200" to "599". */

@@ -12,7 +12,7 @@ import {
   type TargetFacts,
   type Verdict,
 } from "./result.ts";
-import { type Condition, evaluate } from "./thresholds.ts";
+import { type Condition, evaluateFailIf } from "./thresholds.ts";
 import { judge, tooLate } from "./verdict.ts";
 
 export interface Outcome {
@@ -55,7 +55,7 @@ export function resultOf(outcome: Outcome): LoadResult {
     interrupted: outcome.interrupted,
   });
   const thresholds = outcome.failIf.map((condition) => {
-    const { met, was } = evaluate(condition, seen);
+    const { met, was } = evaluateFailIf(condition, seen);
     return { text: condition.text, was, ok: !met };
   });
   return {

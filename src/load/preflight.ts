@@ -38,7 +38,9 @@ export type Preflight =
 /** Answers how to go about it, or what stands in the way and what would help. */
 export function preflight(wanted: Wanted, limits: Limits): Preflight {
   const perProcess = limits.files - RESERVE_FILES;
-  const processes = wanted.processes ?? neededProcesses(wanted, perProcess, limits.cpus);
+  const asked = wanted.processes ?? neededProcesses(wanted, perProcess, limits.cpus);
+  // A process without a connection has nothing to do.
+  const processes = Math.max(1, Math.min(asked, wanted.connections));
   const byFiles = perProcess * processes;
   const perSource = Math.floor(limits.ports * (1 - SPARE_PORTS)) * wanted.destinations;
   const sources =

@@ -5,6 +5,7 @@ import type { FromGenerator, ToGenerator } from "./messages.ts";
 /** A generator process of any kind. */
 export interface GeneratorProcess<Plan> {
   readonly pid: number;
+  /** What is sent to one that has ended is dropped. */
   send(message: ToGenerator<Plan>): void;
   /** Whom its messages go to; one listener, set before the plan is sent. */
   listen(listener: (message: FromGenerator) => void): void;
@@ -23,7 +24,10 @@ export function spawnGenerator<Plan>(command: readonly string[]): GeneratorProce
   });
   return {
     pid: child.pid,
-    send: (message) => child.send(message),
+    send: (message) => {
+      // To one that is done, or dead, there is nothing more to say: its end is told by `exited`.
+      if (child.exitCode === null && child.signalCode === null) child.send(message);
+    },
     listen: (next) => {
       listener = next;
     },

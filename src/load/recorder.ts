@@ -9,6 +9,9 @@ export interface Gauges {
   readonly connections: number;
   readonly inFlight: number;
   readonly users: number;
+  /** The most at once since they were asked for last. */
+  readonly mostConnections: number;
+  readonly mostInFlight: number;
 }
 
 export class Recorder {

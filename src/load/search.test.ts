@@ -42,7 +42,8 @@ describe("whose limit was found", () => {
   });
 
   test("the generator's, when it fell short there, though the last step was a good one", () => {
-    const { verdict, generator } = end([step(50, "kept"), step(105, "fell short"), step(100, "kept")]);
+    const { verdict, generator, notes } = end([step(50, "kept"), step(105, "fell short"), step(100, "kept")]);
+    expect(notes[0]).toContain("kept at 100/s (at 105/s the generator fell short)");
     expect([verdict, generator.saturated]).toEqual([
       "invalid",
       "The generator met its limit before the service did.",

@@ -58,13 +58,14 @@ export function concluded({ steps, best, last, why }: Found): LoadResult {
   // The service's limit lies where the lowest rate failed. When that was the generator's doing, it lies higher.
   const [beyond] = steps.filter(({ ok, rate }) => !ok && rate > kept).toSorted((a, b) => a.rate - b.rate);
   const limited = beyond?.fellShort === true;
+  const ended = why !== null && limited ? `at ${perSecond(beyond.rate)} the generator fell short` : why;
   return {
     ...result,
     verdict: verdictOf({ interrupted: why === null, limited, found: best !== null, result }),
     generator: limited
       ? { ...result.generator, saturated: "The generator met its limit before the service did." }
       : result.generator,
-    notes: [noteOf(best === null ? null : kept, why), ...result.notes],
+    notes: [noteOf(best === null ? null : kept, ended), ...result.notes],
     steps,
   };
 }

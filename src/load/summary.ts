@@ -53,11 +53,16 @@ function totals(result: LoadResult, paint: Paint): string[] {
         paint(`${grouped(counts.failed)}  ${percentText(share)}`, counts.failed > 0 ? "bad" : "good"),
       ) +
       failureRows(result) +
-      statusRow(result),
+      statusRow(result) +
+      (counts.resent > 0
+        ? row("  sent again", `${grouped(counts.resent)}  a kept connection had been closed`)
+        : ""),
     scheduleRows(result),
-    row("connections", `${grouped(counts.maxConnections)} at most, ${grouped(counts.opened)} made`) +
-      (latency.connect.count > 0 ? row("  connecting", shape(latency.connect)) : "") +
-      row("in flight", `${grouped(counts.maxInFlight)} at most`) +
+    (counts.opened + counts.maxConnections > 0
+      ? row("connections", `${grouped(counts.maxConnections)} at most, ${grouped(counts.opened)} made`)
+      : "") +
+      timeRow("  connecting", latency.connect) +
+      (counts.maxInFlight > 0 ? row("in flight", `${grouped(counts.maxInFlight)} at most`) : "") +
       row(
         "data received",
         `${bytesText(counts.bytesIn)}  ${bytesText(counts.bytesIn / result.durationS)}/s`,
@@ -91,10 +96,15 @@ function times({ latency, plan }: LoadResult): string {
   if (response.count === 0) return row("response time", "no answer came");
   return (
     row("response time", shape(response)) +
-    (differ ? row("  of those that passed", shape(passed)) : "") +
-    (plan.model === "closed" ? "" : row("service time", shape(service))) +
-    row("first byte", shape(firstByte))
+    (differ ? timeRow("  of those that passed", passed) : "") +
+    (plan.model === "closed" ? "" : timeRow("service time", service)) +
+    timeRow("first byte", firstByte)
   );
+}
+
+/** Nothing where nothing was measured: its zeros would be read as figures. */
+function timeRow(name: string, times: Distribution): string {
+  return times.count === 0 ? "" : row(name, shape(times));
 }
 
 function shape(d: Distribution): string {
@@ -134,8 +144,6 @@ function scheduleRows({ totals: counts, plan, latency }: LoadResult): string {
   );
   if (counts.blocked > 0) rows += row("  waited for a connection", grouped(counts.blocked));
   if (counts.dropped > 0) rows += row("  never begun", grouped(counts.dropped));
-  if (counts.resent > 0)
-    rows += row("  sent again", `${grouped(counts.resent)}  a kept connection had been closed`);
   return rows;
 }
 

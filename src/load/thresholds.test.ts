@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Histogram } from "./histogram.ts";
 import type { Latencies } from "./result.ts";
-import { evaluate, readCondition, type Seen } from "./thresholds.ts";
+import { type Condition, evaluate, evaluateFailIf, readCondition, type Seen } from "./thresholds.ts";
 
 function seen(): Seen {
   const kinds: readonly (keyof Latencies)[] = [
@@ -40,6 +40,11 @@ describe("conditions", () => {
     ["p99>1s", false],
     ["p99 > 980", true],
     ["p99.9>=999ms", true],
+    ["service.max>5001us", false],
+    ["service.max>4999us", true],
+    ["service.max>4999.5µs", true],
+    ["service.max<5.3ms", true],
+    ["service.max<4.7ms", false],
     ["p50<501ms", true],
     ["med<500ms", false],
     ["avg>500ms", true],
@@ -73,6 +78,38 @@ describe("conditions", () => {
       if (!read.ok) throw new Error(read.message);
       expect(evaluate(read.condition, seen())).toEqual({ met: false, was: "nothing measured" });
     }
+  });
+
+  describe("a service that answers nothing does not pass for a fast one", () => {
+    const condition = (text: string): Condition => {
+      const read = readCondition(text);
+      if (!read.ok) throw new Error(read.message);
+      return read.condition;
+    };
+    const fails = (text: string, more: Partial<Seen>) =>
+      evaluateFailIf(condition(text), { ...seen(), ...more });
+    const empty = { ...seen().latency, response: new Histogram(), service: new Histogram() };
+    const connected = { ...empty, connect: new Histogram() };
+    connected.connect.record(400);
+
+    test("a condition on times is met when no request that was due has one", () => {
+      for (const text of ["p99>50ms", "max<1s", "service.p50>1s", "ttfb.p50>1s", "passed.p99>1s"])
+        expect(fails(text, { latency: empty })).toEqual({ met: true, was: "nothing measured" });
+    });
+
+    test("also of those that passed, when answers came and none passed", () =>
+      expect(fails("passed.p99>1s", {}).met).toBe(true));
+
+    test("not when there are times of other kinds only: these may be missing for other reasons", () => {
+      expect(fails("connect.p99>1s", {}).met).toBe(false);
+      expect(fails("connect.p99>1s", { latency: connected }).was).toBe("400 µs");
+    });
+
+    test("not when nothing was due, and not on what is no time", () => {
+      const counts = { planned: 0, done: 0, failed: 0, late: 0 };
+      expect(fails("p99>50ms", { latency: empty, counts }).met).toBe(false);
+      expect(fails("checks<99%", { latency: empty, checks: [] }).met).toBe(false);
+    });
   });
 
   test("says what it was", () => {

@@ -26,6 +26,8 @@ export interface Condition {
   readonly operator: Operator;
   readonly value: number;
   readonly unit: Unit;
+  /** Which times it is about; null for a condition on something else. */
+  readonly time: keyof Latencies | null;
   /** What is compared; null when nothing was measured that could be. */
   readonly measure: (seen: Seen) => number | null;
 }
@@ -76,7 +78,13 @@ export function readCondition(written: string): ReadCondition {
   if (value === null) return wrong(valueText, `a value for ${name}`, `Write ${metric.example}.`);
   return {
     ok: true,
-    condition: { text, operator, value: value.value, unit: value.unit, measure: metric.measure(value.unit) },
+    condition: {
+      text,
+      operator,
+      ...value,
+      time: metric.time ?? null,
+      measure: metric.measure(value.unit),
+    },
   };
 }
 
@@ -89,6 +97,21 @@ export function evaluate(condition: Condition, seen: Seen): { readonly met: bool
   const was = condition.measure(seen);
   if (was === null) return { met: false, was: "nothing measured" };
   return { met: compare(was, condition), was: written(was, condition.unit) };
+}
+
+/**
+ * The same for what must not be. A service that answers nothing has no times, and must not pass for a fast one: where requests were
+ * due and have none, a condition on times counts as met.
+ */
+export function evaluateFailIf(condition: Condition, seen: Seen): ReturnType<typeof evaluate> {
+  const found = evaluate(condition, seen);
+  return { ...found, met: found.met || unanswered(condition, seen) };
+}
+
+function unanswered({ time }: Condition, { counts, latency }: Seen): boolean {
+  if (time === null || counts.planned === 0) return false;
+  // Other times may be missing for other reasons: connections that were made before, a client that does not tell.
+  return latency[time === "passed" ? "passed" : "response"].count === 0;
 }
 
 /** A finished run, to be looked at again. */
@@ -129,6 +152,7 @@ function written(value: number, unit: Unit): string {
 
 interface Metric {
   readonly units: readonly Unit[];
+  readonly time?: keyof Latencies;
   readonly example: string;
   readonly measure: (unit: Unit) => (seen: Seen) => number | null;
 }
@@ -161,7 +185,7 @@ function timeMetric(time: keyof Latencies, stat: string): Metric | null {
     const histogram = seen.latency[time];
     return histogram.count === 0 ? null : of(histogram) / 1_000;
   };
-  return { units: ["ms"], example: `${stat}>200ms`, measure };
+  return { units: ["ms"], time, example: `${stat}>200ms`, measure };
 }
 
 function statOf(stat: string): ((histogram: Histogram) => number) | null {

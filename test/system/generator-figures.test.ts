@@ -62,3 +62,29 @@ for (const [name, what] of Object.entries(engines)) {
     });
   });
 }
+
+test("a service that answers nothing does not pass a gate on its latency", async () => {
+  using target = new Target();
+  const { status, result } = await load(
+    `${target.url}/reset`,
+    "-r",
+    "20",
+    "-d",
+    "1s",
+    "--fail-if",
+    "p99>50ms",
+  );
+  expect(result.thresholds).toEqual([{ text: "p99>50ms", was: "nothing measured", ok: false }]);
+  expect(status).toBe(result.verdict === "invalid" ? 98 : 99);
+});
+
+test("a rate may be less than one a second", async () => {
+  using target = new Target();
+  const { result } = await load(`${target.url}/ok`, "--rate", "0.5", "--duration", "3s");
+  // At once, and after two seconds.
+  expect(result.totals).toMatchObject({ planned: 2, done: 2, failed: 0 });
+  expect(result.plan.stages).toEqual([
+    { atS: 0, rate: 0.5 },
+    { atS: 3, rate: 0.5 },
+  ]);
+});

@@ -71,8 +71,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop."""
         self._transport = cast(asyncio.Transport, transport)
-        self._meter.opened += 1
-        self._meter.connections += 1
+        self._meter.connected()
         self.reusable = True
 
     def send(self, data: bytes, bodiless: bool, deadline: float) -> "asyncio.Future[Answer]":

@@ -24,6 +24,8 @@ class Meter:
         self.connections = 0
         self.busy = 0
         self.users = 0
+        self._most_connections = 0
+        self._most_busy = 0
         self.connect = Histogram()
         self.warm_until = 0.0
         """What is due before is entered in the book of the warm-up."""
@@ -37,6 +39,17 @@ class Meter:
     def book(self, due: float) -> Book:
         """Where a request that was due then is entered, whenever it ends."""
         return self._warm if due < self.warm_until else self._measured
+
+    def connected(self) -> None:
+        """A connection was made."""
+        self.opened += 1
+        self.connections += 1
+        self._most_connections = max(self._most_connections, self.connections)
+
+    def at_work(self) -> None:
+        """A user that was idle is not any more."""
+        self.busy += 1
+        self._most_busy = max(self._most_busy, self.busy)
 
     @property
     def started(self) -> int:
@@ -90,6 +103,8 @@ class Meter:
         """Everything since the last ticks, one for the warm-up and one for the rest where there is such; counting begins anew."""
         common: Dict[str, Any] = {"type": "tick", "atS": round(at, 6), "connections": self.connections}
         common.update(inFlight=self.busy, users=self.users, memoryBytes=_resident())
+        common.update(mostConnections=self._most_connections, mostInFlight=self._most_busy)
+        self._most_connections, self._most_busy = self.connections, self.busy
         told = {**common, "spanS": round(span, 6), "warmup": warmup, **self._take_process()}
         # What is due already after a warm-up that ends in this moment waits for the next tick.
         if warmup:

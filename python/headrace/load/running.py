@@ -100,7 +100,7 @@ class Running:
         user._last = None
         began = monotonic() if user._due is None else user._due
         self.busy = True
-        meter.busy += 1
+        meter.at_work()
         try:
             await code()
         except StopUser:

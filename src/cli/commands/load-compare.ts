@@ -11,7 +11,7 @@ import type { LoadResult } from "../../load/result.ts";
 import type { Io } from "../io.ts";
 import { tellProblems } from "../tell.ts";
 
-/** Exit code 99 when something that clients saw got worse outside of the noise. */
+/** Exit code 99 when something that clients saw got worse outside of the noise, 98 when nothing could be judged. */
 export function compareFiles(paths: readonly string[], json: string, io: Io): number {
   const [before, after, more] = paths;
   if (before === undefined || after === undefined || more !== undefined) {

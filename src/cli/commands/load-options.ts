@@ -1,17 +1,17 @@
 /** The options of `headrace load`, one row each. Its help and its part of docs/cli.md are made from these rows. */
 
-import { choice, duration, integer, list, text, toggle } from "../../config/option.ts";
+import { choice, decimal, duration, integer, list, text, toggle } from "../../config/option.ts";
 import type { ValuesOf } from "../../config/parse.ts";
 
 /** The groups in the order in which the help shows them. */
 export const loadGroups = ["Load", "Request", "Expectations", "Search", "Reports", "Generator"] as const;
 
 const loadShape = {
-  rate: integer({
+  rate: decimal({
     flag: "rate",
     short: "r",
     group: "Load",
-    min: 1,
+    min: 0.01,
     max: 10_000_000,
     fallback: 50,
     doc: "Requests per second, begun on a schedule whatever comes back (open loop). With --hold: over the connections that are held.",

@@ -1,6 +1,6 @@
 /** What is seen while a load runs: on a terminal a few lines written anew, elsewhere a line a second. All of it goes to stderr. */
 
-import { grouped } from "../../load/figures.ts";
+import { grouped, rateText } from "../../load/figures.ts";
 import { liveLine, liveScreen } from "../../load/live.ts";
 import type { PlanFacts } from "../../load/result.ts";
 import type { Observer, Progress } from "../../load/session.ts";
@@ -69,7 +69,7 @@ function planLine({ model, connections, stages, arrivals }: PlanFacts): string {
   if (model === "hold") return `holding ${grouped(connections)} connections`;
   const rates = stages.map(({ rate }) => rate);
   const [least, most] = [Math.min(...rates), Math.max(...rates)];
-  const rate = least === most ? grouped(most) : `${grouped(least)} to ${grouped(most)}`;
+  const rate = least === most ? rateText(most) : `${rateText(least)} to ${rateText(most)}`;
   const moments = arrivals === "poisson" ? ", at random moments" : "";
   return `open loop: ${rate} a second for ${stages.at(-1)?.atS ?? 0} s${moments}, at most ${grouped(connections)} at a time`;
 }

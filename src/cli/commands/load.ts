@@ -41,7 +41,7 @@ In URL, headers and body: {{seq}} {{uuid}} {{time}} {{random:1:1000}}.
 
 const AFTER = `
 Exit codes: 0 done, 99 a condition of --fail-if was met, 98 the generator could not keep up, 105 interrupted, 2 wrong flags or
-nobody answers there, 1 fault.
+nobody answers there, 1 fault. With --compare: 99 something is worse, 98 nothing could be judged.
 `;
 
 /** The help of `headrace load`. @param columns width to wrap to */

@@ -92,8 +92,7 @@ export function conclusion({ client, comparable, exitCode }: Comparison): string
     return `Regression: ${listed(worse)} ${worse.length === 1 ? "is" : "are"} worse, outside of the noise.${but}`;
   if (better.length > 0)
     return `No regression; ${listed(better)} ${better.length === 1 ? "is" : "are"} better, outside of the noise.${but}`;
-  if (client.length > 0 && client.every((each) => each.verdict === "unjudged"))
-    return `Nothing could be judged.${but}`;
+  if (exitCode === 98) return `Nothing could be judged.${but}`;
   return `No regression: what changed is within the noise, or too small to matter.${but}`;
 }
 

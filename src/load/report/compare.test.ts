@@ -268,7 +268,7 @@ describe("what makes runs incomparable", () => {
     const brief = simulate({ ...base, durationS: 4, medianMs: 40 });
     const { client, exitCode } = compare(simulate({ ...base, durationS: 4 }), brief);
     expect(client.every((change) => change.verdict === "unjudged" && change.noise === null)).toBe(true);
-    expect(exitCode).toBe(0);
+    expect(exitCode).toBe(98);
   });
 
   test("on another plan more requests are no better and fewer no worse", () => {

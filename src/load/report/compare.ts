@@ -45,8 +45,8 @@ export interface Comparison {
   readonly reservations: readonly Reservation[];
   /** No reservation is so grave that the runs say nothing of each other. */
   readonly comparable: boolean;
-  /** 99 when something that clients saw is worse outside of the noise, else 0. */
-  readonly exitCode: 0 | 99;
+  /** 99 when something that clients saw is worse outside of the noise, 98 when nothing could be judged, else 0. */
+  readonly exitCode: 0 | 98 | 99;
 }
 
 export interface CompareOptions {
@@ -67,8 +67,13 @@ export function compare(before: LoadResult, after: LoadResult, options: CompareO
     ...judged,
     reservations,
     comparable: !reservations.some((each) => each.grave),
-    exitCode: judged.client.some((change) => change.verdict === "worse") ? 99 : 0,
+    exitCode: exitCodeOf(judged.client),
   };
+}
+
+function exitCodeOf(client: readonly Change[]): Comparison["exitCode"] {
+  if (client.some(({ verdict }) => verdict === "worse")) return 99;
+  return client.every(({ verdict }) => verdict === "unjudged") ? 98 : 0;
 }
 
 /** One figure to be judged. */

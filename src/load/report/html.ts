@@ -133,6 +133,17 @@ function tiles(result: LoadResult): Markup {
     : `${count(totals.started)} begun`;
   const tile = (name: string, value: string, more: string, alarm = false): Piece =>
     markup`<div><dt>${name}</dt><dd${alarm ? markup` class="alarm"` : null}>${value}</dd><dd>${more}</dd></div>`;
+  const mostTile = (): Piece => {
+    if (plan.model === "hold")
+      return tile("Held", count(totals.maxConnections), `of ${counted(plan.connections, "connection")}`);
+    // Locust does not tell it.
+    if (totals.maxInFlight + totals.maxConnections === 0) return null;
+    return tile(
+      "Most in flight",
+      count(totals.maxInFlight),
+      `on ${counted(totals.maxConnections, "connection")}`,
+    );
+  };
   return markup`<dl class="facts">
 ${tile("Begun", `${short(totals.startedPerS)}/s`, planned)}
 ${tile("Passed", `${short(totals.passedPerS)}/s`, `${count(totals.done - totals.failed)} requests`)}
@@ -140,7 +151,7 @@ ${tile("Failed", share(failed), `${count(totals.failed)} of ${count(totals.done)
 ${tile("p50", duration(response.p50Ms), open ? `service ${duration(service.p50Ms)}` : `p90 ${duration(response.p90Ms)}`)}
 ${tile("p99", duration(response.p99Ms), open ? `service ${duration(service.p99Ms)}` : `p95 ${duration(response.p95Ms)}`)}
 ${tile("Slowest", duration(response.maxMs), `p99.9 ${duration(response.p999Ms)}`)}
-${plan.model === "hold" ? tile("Held", count(totals.maxConnections), `of ${counted(plan.connections, "connection")}`) : tile("Most in flight", count(totals.maxInFlight), `on ${counted(totals.maxConnections, "connection")}`)}
+${mostTile()}
 </dl>`;
 }
 

@@ -190,7 +190,9 @@ export function generatorList({ generator, totals, plan }: LoadResult): Markup {
     ["sent again", count(totals.resent)],
     ["busiest process", `${share(generator.peakCpu)} of a core`],
     ["all processes", `${short(generator.cores)} cores, ${size(generator.peakMemoryBytes)} at most`],
-    ["connections", `${count(totals.opened)} made, ${count(totals.maxConnections)} open at most`],
+    totals.opened + totals.maxConnections > 0
+      ? ["connections", `${count(totals.opened)} made, ${count(totals.maxConnections)} open at most`]
+      : null,
     ["bytes", `${size(totals.bytesIn)} in, ${size(totals.bytesOut)} out`],
   ]);
 }
