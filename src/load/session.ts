@@ -4,7 +4,7 @@ import type { Collector } from "./collect.ts";
 import { resultOf } from "./outcome.ts";
 import type { LoadResult, PlanFacts, ServerPoint, ServerView, TargetFacts } from "./result.ts";
 import { type Running, start } from "./run.ts";
-import { ServerWatch } from "./server-watch.ts";
+import { ServerWatch, type WatchOptions } from "./server-watch.ts";
 import type { Condition } from "./thresholds.ts";
 import type { Work } from "./work.ts";
 
@@ -16,7 +16,7 @@ export interface SessionOptions {
   readonly target: TargetFacts;
   readonly failIf: readonly Condition[];
   /** Where to ask the Headrace behind the target; null when there is none. */
-  readonly admin: { readonly url: string; readonly token: string | null } | null;
+  readonly admin: Omit<WatchOptions, "startsAt"> | null;
   readonly observer: Observer;
 }
 
@@ -37,6 +37,11 @@ export interface Progress {
   readonly atS: number;
   readonly wholeS: number;
   readonly server: ServerPoint | null;
+}
+
+interface Watched {
+  readonly server: ServerView | null;
+  readonly notes: readonly string[];
 }
 
 /** One load that can be interrupted. */
@@ -65,7 +70,7 @@ export class Session {
     const running = await start(work.spawn(), work.plans, (note) => this.#options.observer.note(note));
     this.#running = running;
     if (this.#interrupted) running.finish(0);
-    const server = await this.#watched(running, work);
+    const { server, notes } = await this.#watched(running, work);
     const wallS = (Date.now() - running.startsAt) / 1_000;
     const whole = this.#interrupted ? wallS : (work.plannedS ?? wallS);
     return resultOf({
@@ -78,7 +83,7 @@ export class Session {
       plan: work.facts,
       addresses: work.addresses,
       failIf: this.#options.failIf,
-      notes: running.notes,
+      notes: [...running.notes, ...notes],
       interrupted: this.#interrupted,
       server,
       steps: [],
@@ -86,7 +91,7 @@ export class Session {
   }
 
   /** Looks on until the run is over; answers what the service said of it. */
-  async #watched<Plan>(running: Running, work: Work<Plan>): Promise<ServerView | null> {
+  async #watched<Plan>(running: Running, work: Work<Plan>): Promise<Watched> {
     const watch = await this.#watch(running.startsAt);
     const looking = setInterval(() => {
       this.#options.observer.progress({
@@ -105,13 +110,13 @@ export class Session {
       this.#running = null;
       view = (await watch?.stop()) ?? null;
     }
-    return view;
+    return { server: view, notes: watch?.notes() ?? [] };
   }
 
   async #watch(startsAt: number): Promise<ServerWatch | null> {
     const { admin } = this.#options;
     if (admin === null) return null;
-    const watch = new ServerWatch({ admin: admin.url, token: admin.token, startsAt });
+    const watch = new ServerWatch({ ...admin, startsAt });
     await watch.start();
     return watch;
   }

@@ -52,6 +52,7 @@ const examples: Readonly<Record<keyof Routes, Example>> = {
   metrics: {},
   status: {},
   services: {},
+  route: { body: { method: "GET", url: "http://web.test/jobs/7" } },
   serviceDecisions: WEB,
   deploy: WEB,
   revisions: WEB,

@@ -15,7 +15,7 @@ import { scenarioWork, urlWork } from "../../load/work.ts";
 import { optionHelp } from "../help.ts";
 import type { Io } from "../io.ts";
 import { tellProblems } from "../tell.ts";
-import { type Admin, adminOf } from "./load-admin.ts";
+import { type Admin, adminOf, checkAdmin } from "./load-admin.ts";
 import { compareFiles } from "./load-compare.ts";
 import { findMax } from "./load-find-max.ts";
 import { type LoadValues, loadGroups, loadOptions } from "./load-options.ts";
@@ -65,6 +65,7 @@ export async function load(argv: readonly string[], io: Io): Promise<number> {
   if (values.compare && parsed.problems.length === 0) return compareFiles(positionals, values.json, io);
   const complaints = new Complaints();
   const asked: Asked = { values, origins, url: positionals[0] ?? null, cwd: io.cwd };
+  checkAdmin(values.admin, complaints);
   const run = isScenario(asked.url)
     ? scenarioRun(asked, positionals.slice(1), { complaints, io })
     : urlRun(asked, positionals, { complaints, io });
@@ -104,7 +105,10 @@ function urlRun(asked: Asked, positionals: readonly string[], { complaints, io }
   return {
     target: { kind: "url", name: asked.url ?? values.urls, method: settings.requests[0]?.method ?? "GET" },
     failIf: conditionsOf("--fail-if", values.failIf, complaints),
-    admin: complaints.problems.length > 0 ? null : adminOf(values.admin, settings.requests[0]!.url, io),
+    admin:
+      complaints.problems.length > 0
+        ? null
+        : adminOf(values.admin, { url: settings.requests[0]!.url, requests: settings.requests }, io),
     perform: async (session, screen) =>
       values.findMax
         ? findMax({ session, settings, slo, stepMs: values.stepDuration, screen, command })
@@ -118,7 +122,8 @@ function scenarioRun(asked: Asked, more: readonly string[], { complaints, io }: 
   return {
     target: { kind: plan.kind, name: asked.url ?? "", method: "" },
     failIf: conditionsOf("--fail-if", values.failIf, complaints),
-    admin: complaints.problems.length > 0 ? null : adminOf(values.admin, plan.host, io),
+    admin:
+      complaints.problems.length > 0 ? null : adminOf(values.admin, { url: plan.host, requests: null }, io),
     perform: async (session) => session.run(await scenarioWork(await scenarioSettings(plan, asked, io))),
   };
 }
