@@ -3,10 +3,10 @@
 import { lookup } from "node:dns/promises";
 import { HeadraceError, systemCode } from "../base/errors.ts";
 import { isLoopback, readLimits } from "./machine.ts";
-import type { GeneratorPlan, OriginPlan } from "./plan.ts";
+import type { Destination, GeneratorPlan, OriginPlan } from "./plan.ts";
 import { type Preflight, preflight } from "./preflight.ts";
 import type { RequestPlan } from "./request.ts";
-import type { Destination, LoadSettings, Shape, TargetRequest } from "./settings.ts";
+import type { LoadSettings, Shape, TargetRequest } from "./settings.ts";
 
 const REACH_MS = 5_000;
 
@@ -23,20 +23,23 @@ export interface Prepared {
 export async function prepare(settings: LoadSettings): Promise<Prepared> {
   const origins: { key: string; plan: OriginPlan }[] = [];
   const requests: RequestPlan[] = [];
+  const webSocket = isWebSocket(settings);
   for (const request of settings.requests) {
     const url = new URL(withoutPlaceholders(request.url));
-    const key = `${url.protocol}//${url.host}`;
+    // A WebSocket is opened to one URL, so it is no connection for another.
+    const key = webSocket ? url.href : `${url.protocol}//${url.host}`;
     let index = origins.findIndex((origin) => origin.key === key);
     if (index === -1) index = origins.push({ key, plan: await originOf(url, settings) }) - 1;
     requests.push(requestPlan(request, url, index));
   }
-  const addresses = [...new Set(origins.flatMap(({ plan }) => plan.addresses))];
+  const addresses = [...new Set(origins.flatMap(({ plan }) => plan.destinations.map(({ host }) => host)))];
   const fit = preflight(
     {
       ...wanted(settings.shape),
       processes: settings.processes,
-      destinations: Math.min(...origins.map(({ plan }) => plan.addresses.length)),
-      loopback: addresses.every((address) => isLoopback(address) && address.includes(".")),
+      destinations: Math.min(...origins.map(({ plan }) => plan.destinations.length)),
+      // The runtime's WebSockets cannot be told where to connect from.
+      loopback: !webSocket && addresses.every((address) => isLoopback(address) && address.includes(".")),
     },
     readLimits(),
   );
@@ -48,6 +51,11 @@ export async function prepare(settings: LoadSettings): Promise<Prepared> {
     addresses,
     sources: fit.sources,
   };
+}
+
+/** All of a run are, or none. */
+function isWebSocket({ requests }: LoadSettings): boolean {
+  return /^wss?:/i.test(requests[0]!.url);
 }
 
 function wanted(shape: Shape) {
@@ -90,8 +98,7 @@ async function originOf(url: URL, settings: LoadSettings): Promise<OriginPlan> {
   const { insecure, caFile } = settings;
   return {
     tls: secure ? { serverName: host, insecure, caFile } : null,
-    port: reached[0]!.port,
-    addresses: reached.map((destination) => destination.host),
+    destinations: reached,
     sources: [],
   };
 }
@@ -113,8 +120,7 @@ async function addressesOf(host: string, port: number): Promise<readonly Destina
 async function reachable(destinations: readonly Destination[], url: URL): Promise<readonly Destination[]> {
   const tried = await Promise.all(destinations.map(async (to) => ({ to, failure: await tryToConnect(to) })));
   const good = tried.filter(({ failure }) => failure === null).map(({ to }) => to);
-  const port = good[0]?.port;
-  if (port !== undefined) return good.filter((to) => to.port === port);
+  if (good.length > 0) return good;
   const why = tried.map(({ to, failure }) => `${to.host} port ${to.port}: ${failure}`).join("; ");
   throw new HeadraceError("load_unreachable", `Nothing takes connections at ${url.origin} (${why}).`, {
     exit: 2,
@@ -163,7 +169,7 @@ function partOf({ settings, fit, origins, requests }: Work, index: number): Gene
     origins,
     requests,
     expect: settings.expect,
-    webSocket: /^wss?:/i.test(settings.requests[0]!.url),
+    webSocket: isWebSocket(settings),
     timeoutMs: settings.timeoutMs,
     warmupMs: settings.warmupMs,
     seed: settings.seed,

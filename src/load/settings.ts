@@ -1,7 +1,7 @@
 /** What a run is asked to do, after the command line was read. */
 
 import type { Stage } from "./arrivals.ts";
-import type { ExpectPlan } from "./plan.ts";
+import type { Destination, ExpectPlan } from "./plan.ts";
 
 /** One kind of request, as a user says it. */
 export interface TargetRequest {
@@ -27,11 +27,6 @@ export interface LoadSettings {
   readonly caFile: string | null;
   /** Addresses to connect to instead of those of the URL; empty: those of the URL. */
   readonly connectTo: readonly Destination[];
-}
-
-export interface Destination {
-  readonly host: string;
-  readonly port: number;
 }
 
 export type Shape =

@@ -1,5 +1,6 @@
 /** From the flags of `headrace load` to what is to be done. Reads the files that they name; sends nothing. */
 
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { messageOf, systemCode } from "../../base/errors.ts";
 import { parseDuration } from "../../base/units.ts";
@@ -7,7 +8,8 @@ import type { Origin } from "../../config/parse.ts";
 import type { Problem } from "../../config/problem.ts";
 import { absolute } from "../../config/resolve.ts";
 import { constantRate, type Stage } from "../../load/arrivals.ts";
-import type { Destination, LoadSettings, Shape, TargetRequest } from "../../load/settings.ts";
+import type { Destination } from "../../load/plan.ts";
+import type { LoadSettings, Shape, TargetRequest } from "../../load/settings.ts";
 import { type Condition, readCondition } from "../../load/thresholds.ts";
 import type { LoadValues } from "./load-options.ts";
 
@@ -50,7 +52,7 @@ export function settingsOf(asked: Asked, complaints: Complaints): LoadSettings {
   const warmupMs = Math.ceil(values.warmup / 1_000) * 1_000;
   const expectsPattern = /^\/(.*)\/$/s.exec(values.expectBody);
   if (expectsPattern !== null) checkPattern(expectsPattern[1]!, complaints);
-  if (values.cacert !== "") complaints.file("--cacert", values.cacert, cwd);
+  if (values.cacert !== "") checkAuthorities(values.cacert, cwd, complaints);
   return {
     requests: requestsOf(asked, complaints),
     shape: shapeOf(asked, warmupMs, complaints),
@@ -69,6 +71,28 @@ export function settingsOf(asked: Asked, complaints: Complaints): LoadSettings {
     caFile: values.cacert === "" ? null : absolute(values.cacert, cwd),
     connectTo: values.connectTo.map((entry) => destination(entry, complaints)),
   };
+}
+
+function checkAuthorities(path: string, cwd: string, complaints: Complaints): void {
+  const known = complaints.problems.length;
+  const text = complaints.file("--cacert", path, cwd).toString("latin1");
+  if (complaints.problems.length > known) return;
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0 || !blocks.every(isCertificate))
+    complaints.add(
+      "--cacert",
+      `${path} holds no certificate, or one that cannot be read.`,
+      "Name a file in PEM format.",
+    );
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function checkPattern(pattern: string, complaints: Complaints): void {
@@ -213,6 +237,8 @@ function requestsOf({ values, url, cwd }: Asked, complaints: Complaints): readon
   });
   if (requests.length === 0 && complaints.problems.length === 0)
     complaints.add("--urls", "The file names no URL.", "Write one on each line.");
+  if (new Set(requests.map(({ url }) => /^ws/i.test(url))).size > 1)
+    complaints.conflict("--urls", "HTTP and WebSockets cannot be mixed in one run.", "Make two runs of it.");
   return requests;
 }
 
