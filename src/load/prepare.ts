@@ -61,7 +61,7 @@ function isWebSocket({ requests }: LoadSettings): boolean {
 function wanted(shape: Shape) {
   if (shape.model === "open") {
     const rate = Math.max(...shape.stages.map((stage) => stage.rate));
-    return { connections: shape.maxConnections, connectionsMayShrink: true, rate };
+    return { connections: shape.maxConnections, connectionsMayShrink: shape.mayShrink, rate };
   }
   return { connections: shape.connections, connectionsMayShrink: false, rate: 0 };
 }
@@ -78,6 +78,7 @@ function requestPlan(request: TargetRequest, url: URL, origin: number): RequestP
   if (!given.has("host")) usual.push(["host", url.host]);
   if (!given.has("user-agent")) usual.push(["user-agent", "headrace-load"]);
   if (!given.has("accept")) usual.push(["accept", "*/*"]);
+  if (!given.has("authorization") && url.username !== "") usual.push(["authorization", basic(url)]);
   return {
     name: `${request.method} ${path}`,
     method: request.method,
@@ -87,6 +88,12 @@ function requestPlan(request: TargetRequest, url: URL, origin: number): RequestP
     weight: request.weight,
     origin,
   };
+}
+
+/** What stands before the host, as curl sends it. */
+function basic({ username, password }: URL): string {
+  const pair = [username, password].map(decodeURIComponent).join(":");
+  return `Basic ${Buffer.from(pair).toString("base64")}`;
 }
 
 async function originOf(url: URL, settings: LoadSettings): Promise<OriginPlan> {

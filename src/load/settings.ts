@@ -35,6 +35,8 @@ export type Shape =
       readonly stages: readonly Stage[];
       readonly poisson: boolean;
       readonly maxConnections: number;
+      /** Fewer would do: nobody asked for so many. */
+      readonly mayShrink: boolean;
     }
   | {
       readonly model: "closed";

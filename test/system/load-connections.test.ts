@@ -40,6 +40,22 @@ test("--connect-to goes to every address with its own port", async () => {
   expect(two.seen.length).toBeGreaterThan(0);
 });
 
+test("what stands before the host is sent as curl sends it, and is in no report", async () => {
+  using target = new Target();
+  const url = target.url.replace("://", "://me:p%40ss@");
+  const result = await load(`${url}/ok`, "-c", "1", "-n", "1");
+  expect(target.seen[0]!.headers).toContain(`authorization: Basic ${btoa("me:p@ss")}`);
+  expect(JSON.stringify(result)).not.toContain("p%40ss");
+  await load(`${url}/ok`, "-c", "1", "-n", "1", "-H", "Authorization: Bearer x");
+  expect(target.seen[1]!.headers).not.toContain("Basic");
+});
+
+test("connections that are asked for are had, over more processes where one may not open so many", async () => {
+  using target = new Target();
+  const { plan } = await load(`${target.url}/ok`, "--rate", "5", "-d", "1s", "--max-connections", "23000");
+  expect(plan.connections).toBe(23_000);
+});
+
 describe("certificates", () => {
   test("--insecure takes one of another name, and only then", async () => {
     const pair = selfSigned("other.test");

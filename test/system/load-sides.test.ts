@@ -87,7 +87,10 @@ test("an admin port that is named and cannot be read is told", async () => {
 });
 
 test("headrace run is named too", async () => {
-  await using alone = await Headrace.start(join(scratch.path, "app.py"), { env, args: ["--service", "shop"] });
+  await using alone = await Headrace.start(join(scratch.path, "app.py"), {
+    env,
+    args: ["--service", "shop"],
+  });
   const { result } = await load(`http://127.0.0.1:${alone.port}/`);
   expect([result.server?.service, result.server?.requests]).toEqual(["shop", 40]);
 });

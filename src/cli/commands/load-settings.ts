@@ -129,12 +129,6 @@ export function shapeOf({ values, origins }: Asked, warmupMs: number, complaints
   if (values.hold > 0) {
     if (connections === 0)
       complaints.conflict("--hold", "It needs to know how many.", "Write --connections 50000 --hold 10s.");
-    if (hasStages)
-      complaints.conflict(
-        "--stages",
-        "It cannot be used with --hold.",
-        "Write --rate for requests over what is held.",
-      );
     return {
       model: "hold",
       connections,
@@ -144,24 +138,12 @@ export function shapeOf({ values, origins }: Asked, warmupMs: number, complaints
     };
   }
   if (connections > 0) {
-    if (hasRate || hasStages)
-      complaints.conflict(
-        "--connections",
-        "A closed loop has no rate: it asks when it was answered.",
-        "Leave --connections out, or limit them with --max-connections.",
-      );
     const requestLimit = values.requests === 0 ? null : values.requests;
     // With a number of requests the time is only a limit when it was asked for.
     const endless = requestLimit !== null && origins.duration === "";
     const durationMs = endless ? null : values.duration + warmupMs;
     return { model: "closed", connections, durationMs, requestLimit };
   }
-  if (values.requests > 0)
-    complaints.conflict(
-      "--requests",
-      "It ends a closed loop.",
-      "Write --connections too, or --duration for an open loop.",
-    );
   const stages = hasStages ? stagesOf(values.stages, complaints) : constantRate(values.rate, values.duration);
   if (hasStages && origins.duration !== "")
     complaints.conflict("--duration", "The stages say how long it goes.", "Leave --duration out.");
@@ -170,6 +152,7 @@ export function shapeOf({ values, origins }: Asked, warmupMs: number, complaints
     stages: withWarmup(stages, warmupMs),
     poisson: values.arrivals === "poisson",
     maxConnections: values.maxConnections,
+    mayShrink: origins.maxConnections === "",
   };
 }
 
@@ -294,7 +277,8 @@ function checkMethod(method: string, complaints: Complaints): string {
   return method.toUpperCase();
 }
 
-function headerOf(entry: string, complaints: Complaints): readonly [string, string] {
+/** A header as it is written. */
+export function headerOf(entry: string, complaints: Complaints): readonly [string, string] {
   const colon = entry.indexOf(":");
   const name = entry.slice(0, Math.max(0, colon));
   const value = entry.slice(colon + 1).trim();

@@ -1,14 +1,11 @@
-import { writeFileSync } from "node:fs";
-import { Exit, HeadraceError, messageOf } from "../../base/errors.ts";
+import { Exit } from "../../base/errors.ts";
 import { parse } from "../../config/parse.ts";
 import type { Problem } from "../../config/problem.ts";
-import { absolute } from "../../config/resolve.ts";
 import { LOAD_EXIT } from "../../load/outcome.ts";
 import { csv } from "../../load/report/csv.ts";
 import { html } from "../../load/report/html.ts";
 import type { LoadResult, TargetFacts } from "../../load/result.ts";
 import { Session } from "../../load/session.ts";
-import type { LoadSettings } from "../../load/settings.ts";
 import { summary } from "../../load/summary.ts";
 import type { Condition } from "../../load/thresholds.ts";
 import { scenarioWork, urlWork } from "../../load/work.ts";
@@ -18,10 +15,12 @@ import { tellProblems } from "../tell.ts";
 import { type Admin, adminOf, checkAdmin } from "./load-admin.ts";
 import { compareFiles } from "./load-compare.ts";
 import { findMax } from "./load-find-max.ts";
+import { kindOf, unfitFlags } from "./load-fit.ts";
 import { type LoadValues, loadGroups, loadOptions } from "./load-options.ts";
 import { isScenario, scenarioPlan, scenarioSettings } from "./load-scenario.ts";
 import { LoadScreen } from "./load-screen.ts";
 import { type Asked, Complaints, conditionsOf, settingsOf } from "./load-settings.ts";
+import { writeReport } from "./load-write.ts";
 
 const HELP = `Sends requests to a service and measures what comes back. Without --connections the load is open: requests begin on a
 schedule, and their latency counts from the moment at which they should have begun.
@@ -62,20 +61,27 @@ export async function load(argv: readonly string[], io: Io): Promise<number> {
     return Exit.OK;
   }
   const { values, origins, positionals } = parsed;
-  if (values.compare && parsed.problems.length === 0) return compareFiles(positionals, values.json, io);
   const complaints = new Complaints();
   const asked: Asked = { values, origins, url: positionals[0] ?? null, cwd: io.cwd };
   checkAdmin(values.admin, complaints);
-  const run = isScenario(asked.url)
-    ? scenarioRun(asked, positionals.slice(1), { complaints, io })
-    : urlRun(asked, positionals, { complaints, io });
+  const run = runOf(asked, positionals, { complaints, io });
   const problems = [...parsed.problems, ...complaints.problems];
   if (problems.length > 0) {
     tellProblems(io, problems, []);
     io.err("headrace load --help lists all flags.\n");
     return Exit.USAGE;
   }
-  return carryOut(run, values, io);
+  return run === null ? compareFiles(positionals, values.json, io) : carryOut(run, values, io);
+}
+
+/** Null: nothing is sent, two files are compared. */
+function runOf(asked: Asked, positionals: readonly string[], context: Context): Run | null {
+  if (asked.values.compare) {
+    context.complaints.problems.push(...unfitFlags("compare", asked.origins));
+    return null;
+  }
+  if (isScenario(asked.url)) return scenarioRun(asked, positionals.slice(1), context);
+  return urlRun(asked, positionals, context);
 }
 
 /** What is to be done, when nothing is wrong with it. */
@@ -94,16 +100,18 @@ interface Context {
 function urlRun(asked: Asked, positionals: readonly string[], { complaints, io }: Context): Run {
   const { values } = asked;
   targetProblems(positionals, values, complaints.problems);
+  complaints.problems.push(...unfitFlags(kindOf(values), asked.origins));
   const settings = settingsOf(asked, complaints);
   const slo = conditionsOf("--slo", values.slo, complaints);
-  checkSearch(values, settings, complaints);
-  for (const flag of ["users", "spawnRate", "host", "python"] as const) {
-    if (asked.origins[flag] !== "")
-      complaints.conflict(asked.origins[flag], "It is for a scenario, and this is a URL.", "Leave it out.");
-  }
+  if (values.findMax && values.slo.length === 0)
+    complaints.conflict("--find-max", "It needs a promise to keep.", "Write --slo 'p99<100ms'.");
   const command = [process.execPath, ...process.execArgv, Bun.main, "__load"];
   return {
-    target: { kind: "url", name: asked.url ?? values.urls, method: settings.requests[0]?.method ?? "GET" },
+    target: {
+      kind: "url",
+      name: withoutSecret(asked.url ?? values.urls),
+      method: settings.requests[0]?.method ?? "GET",
+    },
     failIf: conditionsOf("--fail-if", values.failIf, complaints),
     admin:
       complaints.problems.length > 0
@@ -114,6 +122,11 @@ function urlRun(asked: Asked, positionals: readonly string[], { complaints, io }
         ? findMax({ session, settings, slo, stepMs: values.stepDuration, screen, command })
         : session.run(await urlWork(settings, command)),
   };
+}
+
+/** Reports are handed on; what lets somebody in is not for all who read them. */
+function withoutSecret(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^/?#]*@/, "$1");
 }
 
 function scenarioRun(asked: Asked, more: readonly string[], { complaints, io }: Context): Run {
@@ -144,24 +157,6 @@ function targetProblems(positionals: readonly string[], { urls }: LoadValues, pr
   }
 }
 
-function checkSearch(values: LoadValues, settings: LoadSettings, complaints: Complaints): void {
-  if (!values.findMax && values.slo.length > 0)
-    complaints.conflict(
-      "--slo",
-      "It is what --find-max looks for.",
-      "Write --find-max too, or --fail-if with the opposite.",
-    );
-  if (!values.findMax) return;
-  if (values.slo.length === 0)
-    complaints.conflict("--find-max", "It needs a promise to keep.", "Write --slo 'p99<100ms'.");
-  if (settings.shape.model !== "open" || values.stages.length > 0)
-    complaints.conflict(
-      "--find-max",
-      "It looks for a rate.",
-      "Leave --connections, --hold and --stages out.",
-    );
-}
-
 async function carryOut(run: Run, values: LoadValues, io: Io): Promise<number> {
   const screen = new LoadScreen(io, values.quiet);
   const { target, failIf, admin } = run;
@@ -188,23 +183,7 @@ function report(result: LoadResult, values: LoadValues, io: Io): void {
   // Whoever takes the JSON from stdout wants nothing else there.
   const say = toStdout ? io.err : io.out;
   say(summary(result, toStdout ? io.stderrIsTerminal : io.stdoutIsTerminal));
-  write(values.json, () => json, io);
-  write(values.csv, () => csv(result), io);
-  write(values.html, () => html(result), io);
-}
-
-function write(path: string, text: () => string, io: Io): void {
-  if (path === "") return;
-  if (path === "-") {
-    io.out(text());
-    return;
-  }
-  try {
-    writeFileSync(absolute(path, io.cwd), text());
-    io.err(`  written: ${path}\n`);
-  } catch (error) {
-    throw new HeadraceError("load_invalid", `${path} cannot be written: ${messageOf(error)}.`, {
-      exit: Exit.SYSTEM,
-    });
-  }
+  writeReport(values.json, () => json, io);
+  writeReport(values.csv, () => csv(result), io);
+  writeReport(values.html, () => html(result), io);
 }
