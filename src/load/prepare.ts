@@ -96,16 +96,27 @@ function basic({ username, password }: URL): string {
   return `Basic ${Buffer.from(pair).toString("base64")}`;
 }
 
-async function originOf(url: URL, settings: LoadSettings): Promise<OriginPlan> {
+/** Where a URL leads, now. Throws HeadraceError when nothing takes connections there. */
+export async function destinationsOf(
+  url: URL,
+  instead: readonly Destination[] = [],
+): Promise<readonly Destination[]> {
   const secure = url.protocol === "https:" || url.protocol === "wss:";
   const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const destinations = settings.connectTo.length > 0 ? settings.connectTo : await addressesOf(host, port);
-  const reached = await reachable(destinations, url);
+  return reachable(instead.length > 0 ? instead : await addressesOf(hostOf(url), port), url);
+}
+
+/** Without the brackets of IPv6. */
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, "");
+}
+
+async function originOf(url: URL, settings: LoadSettings): Promise<OriginPlan> {
+  const secure = url.protocol === "https:" || url.protocol === "wss:";
   const { insecure, caFile } = settings;
   return {
-    tls: secure ? { serverName: host, insecure, caFile } : null,
-    destinations: reached,
+    tls: secure ? { serverName: hostOf(url), insecure, caFile } : null,
+    destinations: await destinationsOf(url, settings.connectTo),
     sources: [],
   };
 }

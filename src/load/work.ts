@@ -1,8 +1,7 @@
 /** What is to be run: processes that can be started, and what each of them is told. */
 
-import { addressesOf } from "./machine.ts";
 import type { GeneratorPlan } from "./plan.ts";
-import { prepare } from "./prepare.ts";
+import { destinationsOf, prepare } from "./prepare.ts";
 import { type GeneratorProcess, spawnGenerator } from "./process.ts";
 import { forShard, type ScenarioPlan, spawnPython } from "./python.ts";
 import type { PlanFacts } from "./result.ts";
@@ -64,9 +63,10 @@ export interface ScenarioSettings {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Users that a file of Python describes. */
+/** Users that a file of Python describes. Throws HeadraceError when nobody takes connections at the host that is named. */
 export async function scenarioWork(settings: ScenarioSettings): Promise<Work<ScenarioPlan>> {
   const { plan, processes } = settings;
+  const destinations = plan.host === null ? [] : await destinationsOf(new URL(plan.host));
   const plans = Array.from({ length: processes }, (_, index) => forShard(plan, index, processes));
   return {
     spawn: () => plans.map(() => spawnPython(settings)),
@@ -82,7 +82,7 @@ export async function scenarioWork(settings: ScenarioSettings): Promise<Work<Sce
     },
     plannedS: plan.durationS,
     warmupS: plan.warmupS,
-    addresses: plan.host === null ? [] : await addressesOf(new URL(plan.host).hostname),
+    addresses: destinations.map(({ host }) => host),
     sources: [],
   };
 }

@@ -1,6 +1,7 @@
-import { Exit } from "../../base/errors.ts";
+import { Exit, HeadraceError } from "../../base/errors.ts";
 import { parse } from "../../config/parse.ts";
 import type { Problem } from "../../config/problem.ts";
+import { loadErrors } from "../../load/errors.ts";
 import { LOAD_EXIT } from "../../load/outcome.ts";
 import { csv } from "../../load/report/csv.ts";
 import { html } from "../../load/report/html.ts";
@@ -168,12 +169,24 @@ async function carryOut(run: Run, values: LoadValues, io: Io): Promise<number> {
     const result = await run.perform(session, screen);
     screen.close();
     report(result, values, io);
+    if (result.verdict === "ok" && nothingSent(result)) throw nothing();
     return LOAD_EXIT[result.verdict];
   } finally {
     screen.close();
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
+}
+
+/** All that there was were exceptions of a scenario that came before any request, or not even those. */
+function nothingSent({ totals, statuses, failures }: LoadResult): boolean {
+  const exceptions = failures["exception"] ?? 0;
+  return totals.done <= exceptions && totals.opened === 0 && Object.keys(statuses).length === 0;
+}
+
+function nothing(): HeadraceError {
+  const { exit, hint } = loadErrors.load_nothing;
+  return new HeadraceError("load_nothing", "Not one request was counted.", { exit, hint });
 }
 
 /** The summary, and the files that were asked for. */
