@@ -6,7 +6,7 @@ import type { LoadResult, PlanFacts, ServerPoint, ServerView, TargetFacts } from
 import { type Running, start } from "./run.ts";
 import { ServerWatch, type WatchOptions } from "./server-watch.ts";
 import type { Condition } from "./thresholds.ts";
-import type { Work } from "./work.ts";
+import type { Goal, Work } from "./work.ts";
 
 /** What is in flight when a run is interrupted has this long. */
 const INTERRUPTED_GRACE_MS = 1_000;
@@ -33,9 +33,9 @@ export interface Observer {
 export interface Progress {
   readonly collector: Collector;
   readonly processes: number;
-  /** Seconds since the start, and how many there will be; 0 when that is not known. */
+  /** Seconds since the start. */
   readonly atS: number;
-  readonly wholeS: number;
+  readonly goal: Goal;
   readonly server: ServerPoint | null;
 }
 
@@ -98,7 +98,7 @@ export class Session {
         collector: running.collector,
         processes: work.plans.length,
         atS: Math.max(0, (Date.now() - running.startsAt) / 1_000),
-        wholeS: work.plannedS ?? 0,
+        goal: work.goal,
         server: watch?.latest ?? null,
       });
     }, LOOK_MS);

@@ -7,6 +7,11 @@ import { forShard, type ScenarioPlan, spawnPython } from "./python.ts";
 import type { PlanFacts } from "./result.ts";
 import { type LoadSettings, type Shape, shapeDurationMs } from "./settings.ts";
 
+/** When a run is done, as far as it is known before. */
+export type Goal =
+  | { readonly kind: "time" | "about"; readonly seconds: number }
+  | { readonly kind: "requests"; readonly count: number };
+
 export interface Work<Plan> {
   /** Starts a process for each plan, in their order. */
   readonly spawn: () => readonly GeneratorProcess<Plan>[];
@@ -14,6 +19,8 @@ export interface Work<Plan> {
   readonly facts: PlanFacts;
   /** How long requests are begun, with the warm-up; null when it is not known before. */
   readonly plannedS: number | null;
+  /** For those who look on. */
+  readonly goal: Goal;
   readonly warmupS: number;
   /** Where the service is. */
   readonly addresses: readonly string[];
@@ -42,6 +49,7 @@ export async function urlWork(
       seed,
     },
     plannedS: plannedS(shape),
+    goal: goalOf(shape),
     warmupS: settings.warmupMs / 1_000,
     addresses,
     sources,
@@ -51,6 +59,14 @@ export async function urlWork(
 function plannedS(shape: Shape): number | null {
   const known = shape.model === "open" || (shape.model === "closed" && shape.requestLimit === null);
   return known ? shapeDurationMs(shape) / 1_000 : null;
+}
+
+function goalOf(shape: Shape): Goal {
+  const seconds = shapeDurationMs(shape) / 1_000;
+  if (shape.model === "hold") return { kind: "about", seconds };
+  if (shape.model === "closed" && shape.requestLimit !== null)
+    return { kind: "requests", count: shape.requestLimit };
+  return { kind: "time", seconds };
 }
 
 /** A scenario, or a Locust file. */
@@ -81,6 +97,7 @@ export async function scenarioWork(settings: ScenarioSettings): Promise<Work<Sce
       seed: plan.seed,
     },
     plannedS: plan.durationS,
+    goal: { kind: "time", seconds: plan.durationS ?? 0 },
     warmupS: plan.warmupS,
     addresses: destinations.map(({ host }) => host),
     sources: [],

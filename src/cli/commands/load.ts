@@ -1,4 +1,5 @@
 import { Exit, HeadraceError } from "../../base/errors.ts";
+import { mayColor } from "../../base/terminal.ts";
 import { parse } from "../../config/parse.ts";
 import type { Problem } from "../../config/problem.ts";
 import { loadErrors } from "../../load/errors.ts";
@@ -195,7 +196,10 @@ function report(result: LoadResult, values: LoadValues, io: Io): void {
   const toStdout = [values.json, values.csv, values.html].includes("-");
   // Whoever takes the JSON from stdout wants nothing else there.
   const say = toStdout ? io.err : io.out;
-  say(summary(result, toStdout ? io.stderrIsTerminal : io.stdoutIsTerminal));
+  const [isTerminal, columns] = toStdout
+    ? [io.stderrIsTerminal, io.stderrColumns]
+    : [io.stdoutIsTerminal, io.columns];
+  say(summary(result, { color: mayColor(isTerminal, io.env), columns }));
   writeReport(values.json, () => json, io);
   writeReport(values.csv, () => csv(result), io);
   writeReport(values.html, () => html(result), io);
