@@ -4,7 +4,7 @@ import { lookup } from "node:dns/promises";
 import { HeadraceError, systemCode } from "../base/errors.ts";
 import { isLoopback, readLimits } from "./machine.ts";
 import type { Destination, GeneratorPlan, OriginPlan } from "./plan.ts";
-import { type Preflight, preflight } from "./preflight.ts";
+import { allowance, type Preflight, preflight } from "./preflight.ts";
 import type { RequestPlan } from "./request.ts";
 import type { LoadSettings, Shape, TargetRequest } from "./settings.ts";
 
@@ -17,6 +17,8 @@ export interface Prepared {
   /** Where connections go. */
   readonly addresses: readonly string[];
   readonly sources: readonly string[];
+  /** What the machine allows, in a sentence. */
+  readonly allowance: string;
 }
 
 /** Throws HeadraceError when nothing answers there, or the machine does not allow it. */
@@ -33,6 +35,7 @@ export async function prepare(settings: LoadSettings): Promise<Prepared> {
     requests.push(requestPlan(request, url, index));
   }
   const addresses = [...new Set(origins.flatMap(({ plan }) => plan.destinations.map(({ host }) => host)))];
+  const limits = readLimits();
   const fit = preflight(
     {
       ...wanted(settings.shape),
@@ -41,7 +44,7 @@ export async function prepare(settings: LoadSettings): Promise<Prepared> {
       // The runtime's WebSockets cannot be told where to connect from.
       loopback: !webSocket && addresses.every((address) => isLoopback(address) && address.includes(".")),
     },
-    readLimits(),
+    limits,
   );
   if (!fit.ok) throw new HeadraceError("load_impossible", fit.message, { exit: 2, hint: fit.instead });
   const sourced = origins.map(({ plan }) => ({ ...plan, sources: fit.sources }));
@@ -50,6 +53,11 @@ export async function prepare(settings: LoadSettings): Promise<Prepared> {
     connections: fit.connections,
     addresses,
     sources: fit.sources,
+    allowance: allowance(
+      fit,
+      limits,
+      origins.some(({ plan }) => plan.tls !== null),
+    ),
   };
 }
 

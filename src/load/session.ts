@@ -66,8 +66,10 @@ export class Session {
 
   /** Runs the work to its end. Throws HeadraceError when it cannot be begun, or a generator died. */
   async run<Plan>(work: Work<Plan>): Promise<LoadResult> {
-    this.#options.observer.begun(work.facts, work.sources.length);
-    const running = await start(work.spawn(), work.plans, (note) => this.#options.observer.note(note));
+    const { observer } = this.#options;
+    observer.begun(work.facts, work.sources.length);
+    if (work.allowance !== null) observer.note(work.allowance);
+    const running = await start(work.spawn(), work.plans, (note) => observer.note(note));
     this.#running = running;
     if (this.#interrupted) running.finish(0);
     const { server, notes } = await this.#watched(running, work);

@@ -186,11 +186,15 @@ function scheduleRows({ totals: counts, plan, latency }: LoadResult): string {
   return rows;
 }
 
-function generatorRow({ generator, plan }: LoadResult): string {
+function generatorRow({ generator, plan, totals: { maxConnections } }: LoadResult): string {
   const processes = `${plan.processes} ${plan.processes === 1 ? "process" : "processes"}`;
+  const each =
+    plan.model === "hold" && maxConnections > 0
+      ? `, ${bytesText(generator.peakMemoryBytes / maxConnections)} a connection`
+      : "";
   return row(
     "generator",
-    `${processes}, ${generator.cores.toFixed(2)} cores, at most ${percentText(generator.peakCpu)} of one, ${bytesText(generator.peakMemoryBytes)}`,
+    `${processes}, ${generator.cores.toFixed(2)} cores, at most ${percentText(generator.peakCpu)} of one, ${bytesText(generator.peakMemoryBytes)}${each}`,
   );
 }
 

@@ -26,14 +26,19 @@ export interface Work<Plan> {
   readonly addresses: readonly string[];
   /** Local addresses that connections come from; empty: the system chooses. */
   readonly sources: readonly string[];
+  /** What the machine allows, in a sentence; null where it was no question. */
+  readonly allowance: string | null;
 }
+
+/** From so many connections on it is worth a word that the machine allows them. */
+const MANY = 1_000;
 
 /** Requests to URLs. @param command starts a process of ours that speaks messages.ts on its channel */
 export async function urlWork(
   settings: LoadSettings,
   command: readonly string[],
 ): Promise<Work<GeneratorPlan>> {
-  const { plans, connections, addresses, sources } = await prepare(settings);
+  const { plans, connections, addresses, sources, allowance } = await prepare(settings);
   const { shape, timeoutMs, seed } = settings;
   const stages = shape.model === "open" ? shape.stages : [];
   return {
@@ -53,6 +58,7 @@ export async function urlWork(
     warmupS: settings.warmupMs / 1_000,
     addresses,
     sources,
+    allowance: shape.model === "hold" || (shape.model === "closed" && connections >= MANY) ? allowance : null,
   };
 }
 
@@ -101,5 +107,6 @@ export async function scenarioWork(settings: ScenarioSettings): Promise<Work<Sce
     warmupS: plan.warmupS,
     addresses: destinations.map(({ host }) => host),
     sources: [],
+    allowance: null,
   };
 }

@@ -339,7 +339,7 @@ describe("over TLS and WebSockets", () => {
 
 test("holds connections, each of which works before and after", async () => {
   using target = new Target();
-  const { result, status } = await load(
+  const { result, status, stderr } = await load(
     `${target.url}/ok`,
     "--connections",
     "1500",
@@ -352,6 +352,10 @@ test("holds connections, each of which works before and after", async () => {
   expect(target.maxOpen).toBeGreaterThanOrEqual(1_500);
   expect(result.totals).toMatchObject({ opened: 1_500, done: 3_000, failed: 0 });
   expect(result.totals.maxConnections).toBe(1_500);
+  expect(stderr).toMatch(
+    /1,500 connections fit: 2 processes of [\d,]+ files, 1 address of [\d,]+ ports, about 96\.0 MB/,
+  );
+  expect(stderr).toMatch(/generator\.+: .*kB a\s+connection/);
 });
 
 test("finds the highest rate that keeps a promise", async () => {
