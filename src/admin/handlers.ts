@@ -40,6 +40,7 @@ export function makeHandlers(tools: HandlerTools): Handlers<Routes> {
     },
     status: async () => (await ports.status()) ?? starting,
     services: async () => (await ports.services()) ?? starting,
+    route: ({ body }) => ports.route(body) ?? starting,
     serviceDecisions: ({ params }) => {
       const decisions = ports.decisionsOf(params.service);
       return decisions === undefined ? new Refusal("admin_service_unknown") : (decisions ?? starting);

@@ -9,6 +9,7 @@ import type {
   TrafficReport,
   TrafficWish,
 } from "../model/revision.ts";
+import type { RouteQuestion, RouteReport } from "../model/routed.ts";
 import type { DecisionReport } from "../model/scaling.ts";
 
 /** Whether requests can be served, and what is missing when they cannot. */
@@ -47,6 +48,8 @@ export interface AdminPorts {
   /** One for each service; null while the start is under way. */
   services(): Promise<readonly StatusReport[] | null>;
   metrics(): Promise<readonly MetricFamily[]>;
+  /** Which service a request would go to; null while the start is under way. */
+  route(question: RouteQuestion): RouteReport | null;
   /** The autoscaler's last decisions, oldest first; null while the start is under way. */
   decisions(): readonly DecisionReport[] | null;
   /** The same of one service; undefined when there is none of this name. */

@@ -5,7 +5,18 @@
 
 import { events, type Route, raw } from "./route.ts";
 import { array, boolean, integer, string } from "./schema.ts";
-import { decision, deployed, done, event, revision, status, traffic, trafficWish } from "./schemas.ts";
+import {
+  decision,
+  deployed,
+  done,
+  event,
+  revision,
+  routed,
+  routeQuestion,
+  status,
+  traffic,
+  trafficWish,
+} from "./schemas.ts";
 
 const SERVICE = { service: "Name of the service." } as const;
 const INSTANCE = { instance: "Id of the instance, as in the status." } as const;
@@ -46,6 +57,15 @@ export const routes = {
     path: "/v1/services",
     summary: "All services, in the order of the file",
     answer: array(status),
+    errors: ["admin_starting"],
+  },
+  route: {
+    method: "POST",
+    path: "/v1/route",
+    summary: "Which service a request would go to",
+    doc: "By the routes as they are now. Nothing is sent anywhere.",
+    body: routeQuestion,
+    answer: routed,
     errors: ["admin_starting"],
   },
   serviceDecisions: {

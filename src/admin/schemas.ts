@@ -18,6 +18,7 @@ import type {
   TrafficReport,
   TrafficWish,
 } from "../model/revision.ts";
+import type { RouteQuestion, RouteReport } from "../model/routed.ts";
 import type { DecisionReport, ScalingReport } from "../model/scaling.ts";
 import {
   array,
@@ -207,6 +208,18 @@ export const trafficWish: Schema<TrafficWish> = object("TrafficWish", {
   tags: optional(array(tag, "Tags to set; others stay.")),
   untag: optional(array(string(), "Tags to take away.")),
   shadow: optional(nullable(shadow, "Null or 0%: no request is mirrored any more.")),
+});
+
+/** A request, to be asked about. */
+export const routeQuestion: Schema<RouteQuestion> = object("RouteQuestion", {
+  method: string("Upper case."),
+  url: string("Absolute; its host is that of the request."),
+  headers: optional(map(string(), "Values by their names, in lower case.")),
+});
+
+/** Where it would go. */
+export const routed: Schema<RouteReport> = object("Routed", {
+  service: nullable(string(), "Null: no service has a route for it, or it is redirected."),
 });
 
 /** A revision that is kept. */

@@ -87,6 +87,7 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     readiness: () => world.readiness ?? { ready: true, why: "" },
     status: world.status ?? (() => Promise.resolve(report)),
     services: () => Promise.resolve([report]),
+    route: ({ url }) => ({ service: new URL(url).pathname === "/shop" ? "shop" : null }),
     decisionsOf: (name) => (name === "shop" ? (world.decisions ?? null) : undefined),
     deploy: about("deploy", { service: "shop", revision: "rev-2", rollout: null }),
     revisions: about("revisions", []),

@@ -23,6 +23,7 @@ export function adminPorts(service: string, { running, stop }: Acts<Running>): A
       const status = await running()?.status();
       return status === undefined ? null : [status];
     },
+    route: () => (running() === null ? null : { service }),
     decisionsOf: (name) => (name === service ? (running()?.decisions() ?? null) : undefined),
     deploy: (name) =>
       answered(running(), async (here) => {
@@ -76,6 +77,7 @@ export function applicationPorts(
     readiness: () => running()?.ready() ?? { ready: false, why: "the start is still under way" },
     status: async () => (await running()?.services())?.[0] ?? null,
     services: async () => (await running()?.services()) ?? null,
+    route: (question) => running()?.route(question) ?? null,
     decisionsOf: (name) => {
       const here = running();
       return here === null ? null : here.decisions(name);

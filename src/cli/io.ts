@@ -15,10 +15,14 @@ export interface Io {
   readonly stderrIsTerminal: boolean;
   /** Aborted once nobody reads stdout any more. */
   readonly gone: AbortSignal;
-  /** Columns of the terminal; 100 when there is none. */
+  /** Columns of the terminal that stdout goes to, now; 100 when it is none. */
   readonly columns: number;
+  /** The same of stderr. */
+  readonly stderrColumns: number;
 }
 
+/** Columns where there is no terminal. */
+const NO_TERMINAL = 100;
 /** How long to sleep before the next try when a pipe is full. */
 const RETRY_MS = 2;
 
@@ -40,7 +44,12 @@ export function processIo(): Io {
     cwd: process.cwd(),
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,
-    columns: process.stdout.columns ?? 100,
+    get columns() {
+      return process.stdout.columns ?? NO_TERMINAL;
+    },
+    get stderrColumns() {
+      return process.stderr.columns ?? NO_TERMINAL;
+    },
   };
 }
 

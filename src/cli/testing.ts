@@ -22,6 +22,7 @@ export function memoryIo(more: Partial<Io> = {}): MemoryIo {
     stderrIsTerminal: false,
     gone: new AbortController().signal,
     columns: 100,
+    stderrColumns: 100,
     ...more,
   };
 }

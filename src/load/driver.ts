@@ -9,7 +9,7 @@ import type { Failure } from "./messages.ts";
 import type { GeneratorPlan } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { Gauges, Recorder } from "./recorder.ts";
-import { type Request, RequestMix } from "./request.ts";
+import { filler, type Request, RequestMix, type RequestPlan } from "./request.ts";
 import { HeadMemory } from "./response.ts";
 import { WebSocketLink } from "./websocket-link.ts";
 
@@ -37,6 +37,7 @@ export abstract class Driver implements LinkOwner {
   #settled = false;
   #turn = 0;
   #seq: number;
+  #openings: number;
 
   constructor(plan: GeneratorPlan, recorder: Recorder) {
     this.plan = plan;
@@ -44,6 +45,7 @@ export abstract class Driver implements LinkOwner {
     this.random = new Random(plan.seed * 1_000 + plan.part.index);
     this.mix = new RequestMix(plan.requests);
     this.#seq = plan.part.index;
+    this.#openings = plan.part.index;
     this.#turn = plan.part.index;
     this.#deadlines = new DeadlineList(plan.timeoutMs, (node) => this.#expired(node as Exchange));
     const caFile = plan.origins.find(({ tls }) => tls?.caFile)?.tls?.caFile ?? null;
@@ -113,11 +115,11 @@ export abstract class Driver implements LinkOwner {
     const way = {
       origin,
       plan,
-      address: plan.addresses[turn % plan.addresses.length]!,
+      to: plan.destinations[turn % plan.destinations.length]!,
       source: plan.sources.length === 0 ? "" : plan.sources[turn % plan.sources.length]!,
     };
     const link = this.plan.webSocket
-      ? new WebSocketLink(way, { shared: this.#shared, opening: this.plan.requests[0]! }, this)
+      ? new WebSocketLink(way, { shared: this.#shared, opening: this.#opening(origin) }, this)
       : new Connection(way, this.#shared, this);
     this.links.add(link);
     this.connecting++;
@@ -126,6 +128,15 @@ export abstract class Driver implements LinkOwner {
       this.#pending.set(link, exchange);
     }
     return link;
+  }
+
+  /** What a WebSocket is opened with; its number is unique in the run, as that of a request. */
+  #opening(origin: number): { readonly path: string; readonly headers: RequestPlan["headers"] } {
+    const { path, headers } = this.plan.requests.find((request) => request.origin === origin)!;
+    const seq = this.#openings;
+    this.#openings += this.plan.part.of;
+    const fill = filler({ seq, random: this.random });
+    return { path: fill(path), headers: headers.map(([name, value]) => [name, fill(value)] as const) };
   }
 
   ready(link: Link, connectMs: number): void {

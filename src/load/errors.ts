@@ -23,6 +23,12 @@ export const loadErrors = {
     whose: "user",
     text: "A generator process could not do what it was told.",
   },
+  load_nothing: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "A load came to its end, and not one request was counted.",
+    hint: "Look at what the file of Python says: it may lack --host.",
+  },
   load_died: { exit: Exit.SYSTEM, whose: "system", text: "A generator process ended before it was done." },
 } as const satisfies ErrorTable;
 

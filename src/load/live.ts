@@ -27,10 +27,10 @@ function rate(point: Point): number {
 
 /** Several lines for a terminal, each ended. @param columns its width */
 export function liveScreen(progress: Progress, columns: number): string {
-  const { collector, atS, wholeS, server } = progress;
+  const { collector, server } = progress;
   const point = collector.latest(progress.processes);
   const recent = collector.series().slice(-HISTORY);
-  const lines = [progressBar(atS, wholeS, columns)];
+  const lines = [progressBar(progress, columns)];
   if (point !== null) {
     const planned = point.planned / Math.max(point.spanS, 0.001);
     const goal = Math.abs(planned - rate(point)) > 1 ? ` of ${perSecond(planned)}` : "";
@@ -61,11 +61,28 @@ function codes(statuses: Readonly<Record<string, number>>): string {
     .join("  ");
 }
 
-function progressBar(atS: number, wholeS: number, columns: number): string {
-  const width = Math.max(10, Math.min(50, columns - 30));
-  const share = wholeS <= 0 ? 1 : Math.min(1, atS / wholeS);
-  const full = Math.round(share * width);
-  return `  [${"█".repeat(full)}${"░".repeat(width - full)}] ${atS.toFixed(0)} of ${wholeS.toFixed(0)} s${atS > wholeS + 0.5 ? ", waiting for the last answers" : ""}`;
+/** What stands beside the bar: brackets, and the longest text. */
+const BESIDE = 46;
+
+function progressBar(progress: Progress, columns: number): string {
+  const width = Math.max(10, Math.min(50, columns - BESIDE));
+  const { share, text } = wayTo(progress);
+  const full = Math.round(Math.min(1, share) * width);
+  return `  [${"█".repeat(full)}${"░".repeat(width - full)}] ${text}`;
+}
+
+/** How far it is. */
+function wayTo({ goal, atS, collector }: Progress): { readonly share: number; readonly text: string } {
+  const at = atS.toFixed(0);
+  if (goal.kind === "requests") {
+    const { done } = collector.counts;
+    return { share: done / goal.count, text: `${grouped(done)} of ${grouped(goal.count)} requests` };
+  }
+  const share = goal.seconds <= 0 ? 1 : atS / goal.seconds;
+  const whole = goal.seconds.toFixed(0);
+  if (goal.kind === "about") return { share, text: `${at} of about ${whole} s` };
+  const over = atS > goal.seconds + 0.5 ? ", waiting for the last answers" : "";
+  return { share, text: `${at} of ${whole} s${over}` };
 }
 
 /** A plot of one line, from 0 to the largest value. */

@@ -1,6 +1,5 @@
 /** What the machine allows a generator. Linux; where a file cannot be read, the usual figure stands in. */
 
-import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, networkInterfaces, release } from "node:os";
 import type { MachineFacts } from "./result.ts";
@@ -40,15 +39,6 @@ export function machineFacts(addresses: readonly string[]): MachineFacts {
     kernel: release(),
     local: addresses.some(isOwnAddress),
   };
-}
-
-/** Addresses of a host; none when it is not known. */
-export async function addressesOf(host: string): Promise<readonly string[]> {
-  try {
-    return (await lookup(host.replace(/^\[|\]$/g, ""), { all: true })).map(({ address }) => address);
-  } catch {
-    return [];
-  }
 }
 
 export function isLoopback(address: string): boolean {

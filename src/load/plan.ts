@@ -6,11 +6,15 @@ import type { RequestPlan } from "./request.ts";
 /** Where connections go. */
 export interface OriginPlan {
   readonly tls: TlsPlan | null;
-  readonly port: number;
-  /** Addresses that all lead to the service; connections take turns. */
-  readonly addresses: readonly string[];
+  /** They all lead to the service; connections take turns. */
+  readonly destinations: readonly Destination[];
   /** Local addresses to connect from, in turns; empty: the system chooses. */
   readonly sources: readonly string[];
+}
+
+export interface Destination {
+  readonly host: string;
+  readonly port: number;
 }
 
 export interface TlsPlan {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Limits } from "./machine.ts";
-import { preflight, type Wanted } from "./preflight.ts";
+import { allowance, preflight, type Wanted } from "./preflight.ts";
 
 const limits: Limits = { files: 20_000, ports: 28_232, cpus: 2 };
 const wanted: Wanted = {
@@ -63,4 +63,13 @@ test("the most that an open loop may open shrinks to what there is", () => {
     processes: 1,
     connections: 19_744,
   });
+});
+
+test("says what the machine allows and what a run will take", () => {
+  const fit = plan({ connections: 60_000 });
+  if (!fit.ok) throw new Error(fit.message);
+  expect(allowance(fit, limits, false)).toBe(
+    "60,000 connections fit: 4 processes of 20,000 files, 3 addresses of 28,232 ports, about 420 MB of memory.",
+  );
+  expect(allowance(fit, limits, true)).toContain("840 MB");
 });

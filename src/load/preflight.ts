@@ -1,5 +1,6 @@
 /** Whether the machine can do what is asked, and over how many processes and addresses it is spread. Pure. */
 
+import { bytesText, grouped } from "./figures.ts";
 import type { Limits } from "./machine.ts";
 
 /** Files that a process needs for other things than connections. */
@@ -54,6 +55,23 @@ export function preflight(wanted: Wanted, limits: Limits): Preflight {
   }
   const connections = Math.min(wanted.connections, most);
   return { ok: true, processes, connections, sources: sources === 1 ? [] : loopbackSources(sources) };
+}
+
+/** What a generator process holds before it has a connection, and about what each costs it. Measured; bytes. */
+const PROCESS_BYTES = 45e6;
+const CONNECTION_BYTES = 4e3;
+const SECURE_BYTES = 11e3;
+
+/** What the machine allows, and about what a run will take of it: one sentence. */
+export function allowance(
+  { processes, connections, sources }: Extract<Preflight, { ok: true }>,
+  limits: Limits,
+  secure: boolean,
+): string {
+  const bytes = processes * PROCESS_BYTES + connections * (secure ? SECURE_BYTES : CONNECTION_BYTES);
+  const spread = `${count(processes, "process", "processes")} of ${grouped(limits.files)} files`;
+  const addresses = `${count(Math.max(1, sources.length), "address", "addresses")} of ${grouped(limits.ports)} ports`;
+  return `${grouped(connections)} connections fit: ${spread}, ${addresses}, about ${bytesText(bytes)} of memory.`;
 }
 
 function neededProcesses(wanted: Wanted, perProcess: number, cpus: number): number {

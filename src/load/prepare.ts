@@ -3,10 +3,10 @@
 import { lookup } from "node:dns/promises";
 import { HeadraceError, systemCode } from "../base/errors.ts";
 import { isLoopback, readLimits } from "./machine.ts";
-import type { GeneratorPlan, OriginPlan } from "./plan.ts";
-import { type Preflight, preflight } from "./preflight.ts";
+import type { Destination, GeneratorPlan, OriginPlan } from "./plan.ts";
+import { allowance, type Preflight, preflight } from "./preflight.ts";
 import type { RequestPlan } from "./request.ts";
-import type { Destination, LoadSettings, Shape, TargetRequest } from "./settings.ts";
+import type { LoadSettings, Shape, TargetRequest } from "./settings.ts";
 
 const REACH_MS = 5_000;
 
@@ -17,28 +17,34 @@ export interface Prepared {
   /** Where connections go. */
   readonly addresses: readonly string[];
   readonly sources: readonly string[];
+  /** What the machine allows, in a sentence. */
+  readonly allowance: string;
 }
 
 /** Throws HeadraceError when nothing answers there, or the machine does not allow it. */
 export async function prepare(settings: LoadSettings): Promise<Prepared> {
   const origins: { key: string; plan: OriginPlan }[] = [];
   const requests: RequestPlan[] = [];
+  const webSocket = isWebSocket(settings);
   for (const request of settings.requests) {
     const url = new URL(withoutPlaceholders(request.url));
-    const key = `${url.protocol}//${url.host}`;
+    // A WebSocket is opened to one URL, so it is no connection for another.
+    const key = webSocket ? url.href : `${url.protocol}//${url.host}`;
     let index = origins.findIndex((origin) => origin.key === key);
     if (index === -1) index = origins.push({ key, plan: await originOf(url, settings) }) - 1;
     requests.push(requestPlan(request, url, index));
   }
-  const addresses = [...new Set(origins.flatMap(({ plan }) => plan.addresses))];
+  const addresses = [...new Set(origins.flatMap(({ plan }) => plan.destinations.map(({ host }) => host)))];
+  const limits = readLimits();
   const fit = preflight(
     {
       ...wanted(settings.shape),
       processes: settings.processes,
-      destinations: Math.min(...origins.map(({ plan }) => plan.addresses.length)),
-      loopback: addresses.every((address) => isLoopback(address) && address.includes(".")),
+      destinations: Math.min(...origins.map(({ plan }) => plan.destinations.length)),
+      // The runtime's WebSockets cannot be told where to connect from.
+      loopback: !webSocket && addresses.every((address) => isLoopback(address) && address.includes(".")),
     },
-    readLimits(),
+    limits,
   );
   if (!fit.ok) throw new HeadraceError("load_impossible", fit.message, { exit: 2, hint: fit.instead });
   const sourced = origins.map(({ plan }) => ({ ...plan, sources: fit.sources }));
@@ -47,13 +53,23 @@ export async function prepare(settings: LoadSettings): Promise<Prepared> {
     connections: fit.connections,
     addresses,
     sources: fit.sources,
+    allowance: allowance(
+      fit,
+      limits,
+      origins.some(({ plan }) => plan.tls !== null),
+    ),
   };
+}
+
+/** All of a run are, or none. */
+function isWebSocket({ requests }: LoadSettings): boolean {
+  return /^wss?:/i.test(requests[0]!.url);
 }
 
 function wanted(shape: Shape) {
   if (shape.model === "open") {
     const rate = Math.max(...shape.stages.map((stage) => stage.rate));
-    return { connections: shape.maxConnections, connectionsMayShrink: true, rate };
+    return { connections: shape.maxConnections, connectionsMayShrink: shape.mayShrink, rate };
   }
   return { connections: shape.connections, connectionsMayShrink: false, rate: 0 };
 }
@@ -70,6 +86,7 @@ function requestPlan(request: TargetRequest, url: URL, origin: number): RequestP
   if (!given.has("host")) usual.push(["host", url.host]);
   if (!given.has("user-agent")) usual.push(["user-agent", "headrace-load"]);
   if (!given.has("accept")) usual.push(["accept", "*/*"]);
+  if (!given.has("authorization") && url.username !== "") usual.push(["authorization", basic(url)]);
   return {
     name: `${request.method} ${path}`,
     method: request.method,
@@ -81,17 +98,33 @@ function requestPlan(request: TargetRequest, url: URL, origin: number): RequestP
   };
 }
 
-async function originOf(url: URL, settings: LoadSettings): Promise<OriginPlan> {
+/** What stands before the host, as curl sends it. */
+function basic({ username, password }: URL): string {
+  const pair = [username, password].map(decodeURIComponent).join(":");
+  return `Basic ${Buffer.from(pair).toString("base64")}`;
+}
+
+/** Where a URL leads, now. Throws HeadraceError when nothing takes connections there. */
+export async function destinationsOf(
+  url: URL,
+  instead: readonly Destination[] = [],
+): Promise<readonly Destination[]> {
   const secure = url.protocol === "https:" || url.protocol === "wss:";
   const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const destinations = settings.connectTo.length > 0 ? settings.connectTo : await addressesOf(host, port);
-  const reached = await reachable(destinations, url);
+  return reachable(instead.length > 0 ? instead : await addressesOf(hostOf(url), port), url);
+}
+
+/** Without the brackets of IPv6. */
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, "");
+}
+
+async function originOf(url: URL, settings: LoadSettings): Promise<OriginPlan> {
+  const secure = url.protocol === "https:" || url.protocol === "wss:";
   const { insecure, caFile } = settings;
   return {
-    tls: secure ? { serverName: host, insecure, caFile } : null,
-    port: reached[0]!.port,
-    addresses: reached.map((destination) => destination.host),
+    tls: secure ? { serverName: hostOf(url), insecure, caFile } : null,
+    destinations: await destinationsOf(url, settings.connectTo),
     sources: [],
   };
 }
@@ -113,8 +146,7 @@ async function addressesOf(host: string, port: number): Promise<readonly Destina
 async function reachable(destinations: readonly Destination[], url: URL): Promise<readonly Destination[]> {
   const tried = await Promise.all(destinations.map(async (to) => ({ to, failure: await tryToConnect(to) })));
   const good = tried.filter(({ failure }) => failure === null).map(({ to }) => to);
-  const port = good[0]?.port;
-  if (port !== undefined) return good.filter((to) => to.port === port);
+  if (good.length > 0) return good;
   const why = tried.map(({ to, failure }) => `${to.host} port ${to.port}: ${failure}`).join("; ");
   throw new HeadraceError("load_unreachable", `Nothing takes connections at ${url.origin} (${why}).`, {
     exit: 2,
@@ -163,7 +195,7 @@ function partOf({ settings, fit, origins, requests }: Work, index: number): Gene
     origins,
     requests,
     expect: settings.expect,
-    webSocket: /^wss?:/i.test(settings.requests[0]!.url),
+    webSocket: isWebSocket(settings),
     timeoutMs: settings.timeoutMs,
     warmupMs: settings.warmupMs,
     seed: settings.seed,

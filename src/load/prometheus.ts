@@ -22,6 +22,22 @@ export class Scrape {
     }
   }
 
+  /** Takes away what other services counted, and what was counted before any service was found. Gateways serve all: theirs stays. */
+  keep(services: ReadonlySet<string>): this {
+    if (this.services.length === 0) return this;
+    for (const [name, samples] of this.#samples) {
+      if (name.startsWith("headrace_gateway_")) continue;
+      const own = samples.filter(({ labels }) => services.has(labels["service"] ?? ""));
+      this.#samples.set(name, own);
+    }
+    return this;
+  }
+
+  /** All that are told apart: none where there is only one. */
+  get services(): readonly string[] {
+    return this.values("headrace_requests_total", "service");
+  }
+
   /** Sum of the samples that have these labels. */
   sum(name: string, labels: Readonly<Record<string, string>> = {}): number {
     let sum = 0;

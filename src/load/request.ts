@@ -3,6 +3,7 @@
  * placeholders is put together for each request.
  */
 
+import { isUtf8 } from "node:buffer";
 import type { Random } from "./random.ts";
 
 /** One kind of request, as the plan says it. Everything may hold placeholders but the method. */
@@ -22,7 +23,7 @@ export interface RequestPlan {
 }
 
 /** `{{uuid}}`, `{{seq}}`, `{{time}}`, `{{random:1:100}}`. */
-const PLACEHOLDER = /\{\{(uuid|seq|time|random:-?\d{1,15}:-?\d{1,15})\}\}/;
+const PLACEHOLDERS = /\{\{(uuid|seq|time|random:-?\d{1,15}:-?\d{1,15})\}\}/g;
 
 /** What the placeholders of one request stand for: the same `{{uuid}}` in path and body is the same. */
 export interface Values {
@@ -30,8 +31,6 @@ export interface Values {
   readonly seq: number;
   readonly random: Random;
 }
-
-type Piece = string | ((values: Values) => string);
 
 /** A request that can be written. */
 export class Request {
@@ -42,6 +41,8 @@ export class Request {
   readonly idempotent: boolean;
   readonly #fixed: Buffer | null;
   readonly #plan: RequestPlan;
+  readonly #body: Buffer;
+  readonly #binary: boolean;
 
   constructor(plan: RequestPlan) {
     this.name = plan.name;
@@ -49,8 +50,17 @@ export class Request {
     this.headOnly = plan.method === "HEAD";
     this.idempotent = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"].includes(plan.method);
     this.#plan = plan;
-    const body = plan.body === null ? null : Buffer.from(plan.body, "base64");
+    this.#body = Buffer.from(plan.body ?? "", "base64");
+    this.#binary = !isUtf8(this.#body);
+    const body = plan.body === null ? null : this.#body;
     this.#fixed = hasPlaceholder(plan, body) ? null : serialize(plan, plan.path, headerText(plan), body);
+  }
+
+  /** Its body as a message of a WebSocket: text, or data where it is no text. */
+  message(values: Values): string | Buffer {
+    const body = filled(this.#body, filler(values));
+    if (this.#binary) return body;
+    return body.length === 0 ? "ping" : body.toString();
   }
 
   /** Its bytes on the wire. */
@@ -61,20 +71,37 @@ export class Request {
 
   #fill(values: Values): Buffer {
     const plan = this.#plan;
-    const uuid = uuidOf(values.random);
-    const fill = (text: string) =>
-      pieces(text, uuid)
-        .map((piece) => (typeof piece === "string" ? piece : piece(values)))
-        .join("");
-    const body = plan.body === null ? null : Buffer.from(plan.body, "base64");
-    // Bytes that are no text keep their values in latin1; placeholders are ASCII.
-    const filled = body === null ? null : Buffer.from(fill(body.toString("latin1")), "latin1");
-    return serialize(plan, fill(plan.path), fill(headerText(plan)), filled);
+    const fill = filler(values);
+    const body = plan.body === null ? null : filled(this.#body, fill);
+    return serialize(plan, fill(plan.path), fill(headerText(plan)), body);
   }
 }
 
+/** Fills in the placeholders of texts that belong together. */
+export function filler({ seq, random }: Values): (text: string) => string {
+  let uuid = "";
+  const value = (placeholder: string): string => {
+    if (placeholder === "uuid") {
+      if (uuid === "") uuid = uuidOf(random);
+      return uuid;
+    }
+    if (placeholder === "seq") return String(seq);
+    if (placeholder === "time") return String(Date.now());
+    const [, low, high] = placeholder.split(":").map(Number) as [number, number, number];
+    return String(random.integer(Math.min(low, high), Math.max(low, high)));
+  };
+  return (text) => text.replace(PLACEHOLDERS, (_, placeholder: string) => value(placeholder));
+}
+
+/** Bytes that are no text keep their values in latin1; placeholders are ASCII. */
+function filled(body: Buffer, fill: (text: string) => string): Buffer {
+  return Buffer.from(fill(body.toString("latin1")), "latin1");
+}
+
 function hasPlaceholder(plan: RequestPlan, body: Buffer | null): boolean {
-  return [plan.path, headerText(plan), body?.toString("latin1") ?? ""].some((text) => PLACEHOLDER.test(text));
+  return [plan.path, headerText(plan), body?.toString("latin1") ?? ""].some(
+    (text) => text.search(PLACEHOLDERS) !== -1,
+  );
 }
 
 function headerText(plan: RequestPlan): string {
@@ -86,25 +113,6 @@ function serialize(plan: RequestPlan, path: string, headers: string, body: Buffe
   const ending = length ? `content-length: ${body?.length ?? 0}\r\n\r\n` : "\r\n";
   const head = Buffer.from(`${plan.method} ${path} HTTP/1.1\r\n${headers}${ending}`, "latin1");
   return body === null ? head : Buffer.concat([head, body]);
-}
-
-function pieces(text: string, uuid: string): Piece[] {
-  const result: Piece[] = [];
-  let rest = text;
-  for (let found = PLACEHOLDER.exec(rest); found !== null; found = PLACEHOLDER.exec(rest)) {
-    result.push(rest.slice(0, found.index), standIn(found[1]!, uuid));
-    rest = rest.slice(found.index + found[0].length);
-  }
-  result.push(rest);
-  return result;
-}
-
-function standIn(placeholder: string, uuid: string): Piece {
-  if (placeholder === "uuid") return uuid;
-  if (placeholder === "seq") return (values) => String(values.seq);
-  if (placeholder === "time") return () => String(Date.now());
-  const [, low, high] = placeholder.split(":").map(Number) as [number, number, number];
-  return (values) => String(values.random.integer(Math.min(low, high), Math.max(low, high)));
 }
 
 /** A version 4 UUID from the run's own random numbers: the same seed sends the same ones. */

@@ -1,6 +1,7 @@
 /** The other side: what a Headrace says of the minutes in which it was loaded, read from its metrics once a second. */
 
 import { messageOf } from "../base/errors.ts";
+import type { RouteQuestion, RouteReport } from "../model/routed.ts";
 import { Scrape } from "./prometheus.ts";
 import type { ServerPoint, ServerTime, ServerView } from "./result.ts";
 
@@ -15,6 +16,8 @@ export interface WatchOptions {
   readonly admin: string;
   /** Of the admin port; null where none is asked for. */
   readonly token: string | null;
+  /** What the run asks for; null when that is not known before. */
+  readonly asked: readonly RouteQuestion[] | null;
   /** Unix milliseconds of the start of the run. */
   readonly startsAt: number;
 }
@@ -27,8 +30,12 @@ export class ServerWatch {
   #last: Scrape | null = null;
   #timer: ReturnType<typeof setInterval> | undefined;
   #reading: Promise<void> | null = null;
+  /** The services that the run asks; null: it cannot be told. */
+  #services: ReadonlySet<string> | null = null;
+  /** The services that are told apart there. */
+  #told: readonly string[] = [];
   /** Why it could not be read, the last time; empty when it could. */
-  trouble = "";
+  #trouble = "";
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -41,6 +48,7 @@ export class ServerWatch {
 
   /** Resolves after the first reading: whether there is something to be read. */
   async start(): Promise<boolean> {
+    this.#services = await this.#asked();
     await this.#read();
     this.#timer = setInterval(() => {
       this.#reading ??= this.#read().finally(() => {
@@ -59,7 +67,7 @@ export class ServerWatch {
     if (first === null || last === null) return null;
     return {
       admin: this.#options.admin,
-      service: last.values("headrace_requests_total", "service").join(", "),
+      service: (this.#services === null ? this.#told : [...this.#services]).join(", "),
       requests: last.since(first, "headrace_requests_total"),
       refusals: last.sinceBy(first, "headrace_refusals_total", "reason"),
       coldStarts: last.since(first, "headrace_cold_starts_total"),
@@ -69,16 +77,61 @@ export class ServerWatch {
     };
   }
 
+  /** What a reader of the figures has to know of them. Sentences. */
+  notes(): readonly string[] {
+    const { admin } = this.#options;
+    if (this.#first === null) return [`The service's side could not be read at ${admin}: ${this.#trouble}.`];
+    if (this.#services !== null || this.#told.length < 2) return [];
+    return [
+      "The service's side is that of all services there: which of them this run asked could not be told.",
+    ];
+  }
+
+  /** By the routes of that Headrace: where it has several services, the figures of others are not those of this run. */
+  async #asked(): Promise<ReadonlySet<string> | null> {
+    const { asked } = this.#options;
+    if (asked === null) return null;
+    try {
+      const found = await Promise.all(
+        asked.map(async (question) => {
+          const answer = await this.#ask("/v1/route", JSON.stringify(question));
+          return ((await answer.json()) as RouteReport).service;
+        }),
+      );
+      const services = new Set(found.filter((service) => service !== null));
+      return services.size === 0 ? null : services;
+    } catch {
+      // An older one, or none at all: reading its metrics tells.
+      return null;
+    }
+  }
+
+  /** @param body of a POST; null for a GET */
+  async #ask(path: string, body: string | null): Promise<Response> {
+    const { admin, token } = this.#options;
+    const answer = await fetch(`${admin}${path}`, {
+      method: body === null ? "GET" : "POST",
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === null ? {} : { "content-type": "application/json" }),
+      },
+      body,
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    return answer;
+  }
+
   async #read(): Promise<void> {
     try {
-      const { admin, token } = this.#options;
-      const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
-      const answer = await fetch(`${admin}/metrics`, { headers, signal: AbortSignal.timeout(ANSWER_MS) });
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
-      this.#take(new Scrape(await answer.text()));
-      this.trouble = "";
+      const text = await (await this.#ask("/metrics", null)).text();
+      const services = this.#services;
+      const scrape = new Scrape(text);
+      this.#told = scrape.services;
+      this.#take(services === null ? scrape : scrape.keep(services));
+      this.#trouble = "";
     } catch (error) {
-      this.trouble = messageOf(error);
+      this.#trouble = messageOf(error);
     }
   }
 

@@ -4,9 +4,9 @@ import type { Collector } from "./collect.ts";
 import { resultOf } from "./outcome.ts";
 import type { LoadResult, PlanFacts, ServerPoint, ServerView, TargetFacts } from "./result.ts";
 import { type Running, start } from "./run.ts";
-import { ServerWatch } from "./server-watch.ts";
+import { ServerWatch, type WatchOptions } from "./server-watch.ts";
 import type { Condition } from "./thresholds.ts";
-import type { Work } from "./work.ts";
+import type { Goal, Work } from "./work.ts";
 
 /** What is in flight when a run is interrupted has this long. */
 const INTERRUPTED_GRACE_MS = 1_000;
@@ -16,7 +16,7 @@ export interface SessionOptions {
   readonly target: TargetFacts;
   readonly failIf: readonly Condition[];
   /** Where to ask the Headrace behind the target; null when there is none. */
-  readonly admin: { readonly url: string; readonly token: string | null } | null;
+  readonly admin: Omit<WatchOptions, "startsAt"> | null;
   readonly observer: Observer;
 }
 
@@ -33,10 +33,15 @@ export interface Observer {
 export interface Progress {
   readonly collector: Collector;
   readonly processes: number;
-  /** Seconds since the start, and how many there will be; 0 when that is not known. */
+  /** Seconds since the start. */
   readonly atS: number;
-  readonly wholeS: number;
+  readonly goal: Goal;
   readonly server: ServerPoint | null;
+}
+
+interface Watched {
+  readonly server: ServerView | null;
+  readonly notes: readonly string[];
 }
 
 /** One load that can be interrupted. */
@@ -64,11 +69,13 @@ export class Session {
 
   /** Runs the work to its end. Throws HeadraceError when it cannot be begun, or a generator died. */
   async run<Plan>(work: Work<Plan>): Promise<LoadResult> {
-    this.#options.observer.begun(work.facts, work.sources.length);
-    const running = await start(work.spawn(), work.plans, (note) => this.#options.observer.note(note));
+    const { observer } = this.#options;
+    observer.begun(work.facts, work.sources.length);
+    if (work.allowance !== null) observer.note(work.allowance);
+    const running = await start(work.spawn(), work.plans, (note) => observer.note(note));
     this.#running = running;
     if (this.#interrupted) running.finish(0);
-    const server = await this.#watched(running, work);
+    const { server, notes } = await this.#watched(running, work);
     const wallS = (Date.now() - running.startsAt) / 1_000;
     const begunS = (this.#interruptedAt - running.startsAt) / 1_000;
     const planned = work.plannedS ?? wallS;
@@ -83,7 +90,7 @@ export class Session {
       plan: work.facts,
       addresses: work.addresses,
       failIf: this.#options.failIf,
-      notes: running.notes,
+      notes: [...running.notes, ...notes],
       interrupted: this.#interrupted,
       server,
       steps: [],
@@ -91,14 +98,14 @@ export class Session {
   }
 
   /** Looks on until the run is over; answers what the service said of it. */
-  async #watched<Plan>(running: Running, work: Work<Plan>): Promise<ServerView | null> {
+  async #watched<Plan>(running: Running, work: Work<Plan>): Promise<Watched> {
     const watch = await this.#watch(running.startsAt);
     const looking = setInterval(() => {
       this.#options.observer.progress({
         collector: running.collector,
         processes: work.plans.length,
         atS: Math.max(0, (Date.now() - running.startsAt) / 1_000),
-        wholeS: work.plannedS ?? 0,
+        goal: work.goal,
         server: watch?.latest ?? null,
       });
     }, LOOK_MS);
@@ -110,13 +117,13 @@ export class Session {
       this.#running = null;
       view = (await watch?.stop()) ?? null;
     }
-    return view;
+    return { server: view, notes: watch?.notes() ?? [] };
   }
 
   async #watch(startsAt: number): Promise<ServerWatch | null> {
     const { admin } = this.#options;
     if (admin === null) return null;
-    const watch = new ServerWatch({ admin: admin.url, token: admin.token, startsAt });
+    const watch = new ServerWatch({ ...admin, startsAt });
     await watch.start();
     return watch;
   }

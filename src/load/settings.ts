@@ -1,7 +1,7 @@
 /** What a run is asked to do, after the command line was read. */
 
 import type { Stage } from "./arrivals.ts";
-import type { ExpectPlan } from "./plan.ts";
+import type { Destination, ExpectPlan } from "./plan.ts";
 
 /** One kind of request, as a user says it. */
 export interface TargetRequest {
@@ -29,17 +29,14 @@ export interface LoadSettings {
   readonly connectTo: readonly Destination[];
 }
 
-export interface Destination {
-  readonly host: string;
-  readonly port: number;
-}
-
 export type Shape =
   | {
       readonly model: "open";
       readonly stages: readonly Stage[];
       readonly poisson: boolean;
       readonly maxConnections: number;
+      /** Fewer would do: nobody asked for so many. */
+      readonly mayShrink: boolean;
     }
   | {
       readonly model: "closed";

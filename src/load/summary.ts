@@ -4,11 +4,52 @@ import { bytesText, grouped, milliseconds, percentText, perSecond } from "./figu
 import { type Failure, failures } from "./messages.ts";
 import type { Distribution, LoadResult, ServerView } from "./result.ts";
 
-/** The whole text, each line ended. @param color with ANSI colours */
-export function summary(result: LoadResult, color: boolean): string {
+export interface View {
+  /** With ANSI colours. */
+  readonly color: boolean;
+  /** Of the terminal. */
+  readonly columns: number;
+}
+
+/** Narrower terminals break lines themselves. */
+const NARROWEST = 80;
+
+/** The whole text, each line ended, and none longer than the terminal has columns. */
+export function summary(result: LoadResult, { color, columns }: View): string {
   const paint = painter(color);
-  const sections = [thresholds(result, paint), ...totals(result, paint), ...theService(result.server, paint)];
-  return `${sections.filter((section) => section !== "").join("")}${closing(result, paint)}`;
+  const width = Math.max(NARROWEST, columns);
+  const sections = [
+    thresholds(result, paint),
+    ...totals(result, { paint, width }),
+    ...theService(result.server, paint),
+  ];
+  return `${fitted(sections.join(""), width)}${closing(result, { paint, width })}`;
+}
+
+interface Look {
+  readonly paint: Paint;
+  readonly width: number;
+}
+
+/** Lines that are too long are broken between words; what is left stands below its column. */
+function fitted(text: string, width: number): string {
+  return text
+    .split("\n")
+    .flatMap((line) => brokenLine(line, width))
+    .join("\n");
+}
+
+function brokenLine(line: string, width: number): string[] {
+  const column = /^ {4}[^:]*\.: /.exec(line)?.[0].length ?? (/^ */.exec(line)?.[0].length ?? 0) + 2;
+  const lines: string[] = [];
+  let rest = line;
+  while (Bun.stringWidth(rest) > width) {
+    const at = rest.lastIndexOf(" ", width);
+    if (rest.slice(0, at).trim() === "") break;
+    lines.push(rest.slice(0, at).trimEnd());
+    rest = " ".repeat(column) + rest.slice(at).trimStart();
+  }
+  return [...lines, rest];
 }
 
 type Paint = (text: string, color: "good" | "bad" | "dim" | "bold") => string;
@@ -35,12 +76,14 @@ function thresholds({ thresholds: all }: LoadResult, paint: Paint): string {
 
 /** Width of the names with their dots, as k6 prints them. */
 const NAME = 26;
+/** Where what a row says begins. */
+const VALUES = 4 + NAME + 2;
 
 function row(name: string, text: string): string {
   return `    ${`${name}`.padEnd(NAME, ".")}: ${text}\n`;
 }
 
-function totals(result: LoadResult, paint: Paint): string[] {
+function totals(result: LoadResult, { paint, width }: Look): string[] {
   const { totals: counts, latency } = result;
   const share = counts.done === 0 ? 0 : counts.failed / counts.done;
   const blocks = [
@@ -69,7 +112,7 @@ function totals(result: LoadResult, paint: Paint): string[] {
       ) +
       row("data sent", `${bytesText(counts.bytesOut)}  ${bytesText(counts.bytesOut / result.durationS)}/s`),
     generatorRow(result),
-    requestRows(result),
+    requestRows(result, width),
   ];
   return [
     title("TOTAL RESULTS", paint) + blocks.filter((block) => block !== "").join("\n"),
@@ -107,6 +150,9 @@ function timeRow(name: string, times: Distribution): string {
   return times.count === 0 ? "" : row(name, shape(times));
 }
 
+/** Width of a figure with its name: four stand side by side in a terminal of 80 columns. */
+const CELL = 11;
+
 function shape(d: Distribution): string {
   const values: [string, number][] = [
     ["avg", d.meanMs],
@@ -118,7 +164,9 @@ function shape(d: Distribution): string {
     ["p99.9", d.p999Ms],
     ["max", d.maxMs],
   ];
-  return values.map(([name, ms]) => `${name}=${milliseconds(ms).replace(" ", "")}`).join(" ");
+  const cells = values.map(([name, ms]) => `${name}=${milliseconds(ms).replace(" ", "")}`.padEnd(CELL));
+  const lines = [cells.slice(0, 4), cells.slice(4)].map((line) => line.join(" ").trimEnd());
+  return lines.join(`\n${" ".repeat(VALUES)}`);
 }
 
 function failureRows({ failures: all }: LoadResult): string {
@@ -147,20 +195,27 @@ function scheduleRows({ totals: counts, plan, latency }: LoadResult): string {
   return rows;
 }
 
-function generatorRow({ generator, plan }: LoadResult): string {
+function generatorRow({ generator, plan, totals: { maxConnections } }: LoadResult): string {
   const processes = `${plan.processes} ${plan.processes === 1 ? "process" : "processes"}`;
+  const each =
+    plan.model === "hold" && maxConnections > 0
+      ? `, ${bytesText(generator.peakMemoryBytes / maxConnections)} a connection`
+      : "";
   return row(
     "generator",
-    `${processes}, ${generator.cores.toFixed(2)} cores, at most ${percentText(generator.peakCpu)} of one, ${bytesText(generator.peakMemoryBytes)}`,
+    `${processes}, ${generator.cores.toFixed(2)} cores, at most ${percentText(generator.peakCpu)} of one, ${bytesText(generator.peakMemoryBytes)}${each}`,
   );
 }
 
 const MOST_NAMES = 20;
 
-function requestRows({ requests }: LoadResult): string {
+/** Columns of a row beside the name. */
+const FIGURES = 54;
+
+function requestRows({ requests }: LoadResult, columns: number): string {
   if (requests.length === 0) return "";
   const shown = requests.slice(0, MOST_NAMES);
-  const width = Math.min(48, Math.max(...shown.map(({ name }) => name.length)));
+  const width = Math.min(columns - FIGURES, Math.max(...shown.map(({ name }) => name.length)));
   const rows = shown.map(({ name, done, failed, response }) => {
     const cut = name.length > width ? `${name.slice(0, width - 1)}…` : name;
     return `    ${cut.padEnd(width)}  ${grouped(done).padStart(9)}  ${grouped(failed).padStart(7)}  ${[response.p50Ms, response.p95Ms, response.p99Ms].map((ms) => milliseconds(ms).padStart(8)).join("  ")}\n`;
@@ -203,11 +258,18 @@ function theService(server: ServerView | null, paint: Paint): string[] {
   ];
 }
 
-function closing({ notes, verdict, generator }: LoadResult, paint: Paint): string {
-  const lines = notes.map((note) => `  ${paint(note, "dim")}\n`);
+function closing({ notes, verdict, generator }: LoadResult, { paint, width }: Look): string {
+  // What has lines of its own, as a traceback, stays as it is.
+  const lines = notes.map((note) => {
+    const shown = note.includes("\n") ? [`  ${note}`] : brokenLine(`  ${note}`, width);
+    return shown.map((line) => `${paint(line, "dim")}\n`).join("");
+  });
   if (verdict === "invalid")
     lines.push(
-      `  ${paint("INVALID", "bad")}: ${generator.saturated ?? ""} What was measured is the generator, not the service.\n`,
+      fitted(
+        `  ${paint("INVALID", "bad")}: ${generator.saturated ?? ""} What was measured is the generator, not the service.\n`,
+        width,
+      ),
     );
   if (verdict === "threshold") lines.push(`  ${paint("FAILED", "bad")}: a threshold was crossed.\n`);
   return lines.length === 0 ? "" : `\n${lines.join("")}`;

@@ -3,14 +3,22 @@
  * runtime's client.
  */
 
-import type { ConnectionShared, Way } from "./connection.ts";
+import { systemCode } from "../base/errors.ts";
+import { type ConnectionShared, connectFailure, tlsOptions, type Way } from "./connection.ts";
 import { failureOfAnswer } from "./expect.ts";
 import type { Exchange, Link, LinkOwner, LinkState } from "./link.ts";
 import type { Failure } from "./messages.ts";
-import type { RequestPlan } from "./request.ts";
 
 /** A good answer has this status in the figures: 101, what the handshake was answered with. */
 const SWITCHED = 101;
+/** Code of a close in peace. */
+const NORMAL = 1000;
+
+/** What a WebSocket is opened with. */
+export interface Opening {
+  readonly path: string;
+  readonly headers: readonly (readonly [string, string])[];
+}
 
 export class WebSocketLink implements Link {
   state: LinkState = "connecting";
@@ -21,32 +29,23 @@ export class WebSocketLink implements Link {
   readonly #owner: LinkOwner;
   readonly #socket: WebSocket;
   readonly #startedAt = performance.now();
-  readonly #message: Buffer;
   #exchange: Exchange | null = null;
 
   constructor(
     way: Way,
-    with_: { readonly shared: ConnectionShared; readonly opening: RequestPlan },
+    with_: { readonly shared: ConnectionShared; readonly opening: Opening },
     owner: LinkOwner,
   ) {
     this.origin = way.origin;
     this.#shared = with_.shared;
     this.#owner = owner;
-    this.#message = Buffer.from(with_.opening.body ?? "", "base64");
-    const { tls, port } = way.plan;
-    const address = way.address.includes(":") ? `[${way.address}]` : way.address;
+    const { tls } = way.plan;
+    const { host, port } = way.to;
+    const address = host.includes(":") ? `[${host}]` : host;
     const url = `${tls === null ? "ws" : "wss"}://${address}:${port}${with_.opening.path}`;
     const options = {
       headers: Object.fromEntries(with_.opening.headers),
-      ...(tls === null
-        ? {}
-        : {
-            tls: {
-              serverName: tls.serverName,
-              rejectUnauthorized: !tls.insecure,
-              ca: this.#shared.ca ?? undefined,
-            },
-          }),
+      ...(tls === null ? {} : { tls: tlsOptions(tls, this.#shared.ca) }),
     };
     // The runtime takes options where the standard has protocols.
     this.#socket = new WebSocket(url, options as unknown as string[]);
@@ -54,7 +53,8 @@ export class WebSocketLink implements Link {
     this.#socket.onopen = () => this.#opened();
     this.#socket.onmessage = (event) => this.#received(event.data as string | Buffer);
     this.#socket.onclose = () => this.#end("closed");
-    this.#socket.onerror = () => this.#end(this.#exchange === null ? "connect" : "reset");
+    this.#socket.onerror = (event) =>
+      this.#end(this.state === "connecting" ? openingFailure(event as ErrorEvent) : "reset");
   }
 
   send(exchange: Exchange): void {
@@ -62,8 +62,9 @@ export class WebSocketLink implements Link {
     this.#exchange = exchange;
     this.state = "busy";
     exchange.sentAt = performance.now();
-    this.#shared.recorder.bytesOut += this.#message.length;
-    this.#socket.send(this.#message.length === 0 ? "ping" : this.#message);
+    const message = exchange.request.message({ seq: exchange.seq, random: this.#shared.random });
+    this.#shared.recorder.bytesOut += Buffer.byteLength(message);
+    this.#socket.send(message);
   }
 
   abort(failure: Failure): void {
@@ -73,7 +74,7 @@ export class WebSocketLink implements Link {
   close(): void {
     if (this.state === "gone") return;
     this.state = "gone";
-    this.#socket.close(1000);
+    this.#socket.close(NORMAL);
     this.#owner.gone(this, null);
   }
 
@@ -92,13 +93,15 @@ export class WebSocketLink implements Link {
     if (exchange === null) return;
     exchange.firstByteAt = performance.now();
     exchange.status = SWITCHED;
-    const { matcher } = this.#shared;
+    const { matcher, keepAlive } = this.#shared;
     const failure = failureOfAnswer({ status: SWITCHED, bodyBytes: body.length, body: [body] }, matcher);
     this.#exchange = null;
     exchange.link = null;
     this.served++;
-    this.state = "idle";
+    this.state = keepAlive ? "idle" : "gone";
+    if (!keepAlive) this.#socket.close(NORMAL);
     this.#owner.ended(this, exchange, failure);
+    if (!keepAlive) this.#owner.gone(this, null);
   }
 
   #end(failure: Failure): void {
@@ -114,4 +117,12 @@ export class WebSocketLink implements Link {
     }
     this.#owner.gone(this, connecting ? (failure === "closed" ? "connect" : failure) : null);
   }
+}
+
+/** Why there is no WebSocket. What the runtime knows of an answer that is none stands in its message only. */
+function openingFailure({ error, message }: ErrorEvent): Failure {
+  if (message.includes("TLS handshake failed")) return "tls";
+  if (message.includes("Expected 101 status code")) return "status";
+  if (systemCode(error).startsWith("HPE_")) return "malformed";
+  return connectFailure(error);
 }

@@ -25,6 +25,7 @@ import type {
   TrafficReport,
   TrafficWish,
 } from "../model/revision.ts";
+import type { RouteQuestion, RouteReport } from "../model/routed.ts";
 import type { DecisionReport } from "../model/scaling.ts";
 import { probePort, urlOf } from "./address.ts";
 import { ApplicationLog } from "./application-log.ts";
@@ -43,6 +44,7 @@ import { needed, type Target, weightOf } from "./revisions/traffic.ts";
 import { defaultGuard, type GuardSettings, type Sample } from "./rollout/guard.ts";
 import { firstShares, type RolloutPlan } from "./rollout/rollout.ts";
 import { Rollouts } from "./rollout/rollouts.ts";
+import { routedBy } from "./routed.ts";
 import { SecretMask } from "./secrets.ts";
 import { ServiceSwitch } from "./service-switch.ts";
 import { routing, type Service, ServiceViews } from "./services.ts";
@@ -68,6 +70,8 @@ export interface RunningApplication {
   services(): Promise<readonly StatusReport[]>;
   metrics(): Promise<readonly MetricFamily[]>;
   ready(): { readonly ready: boolean; readonly why: string };
+  /** Which service a request would go to. */
+  route(question: RouteQuestion): RouteReport;
   /** Undefined when there is no such service. */
   decisions(service: string): readonly DecisionReport[] | undefined;
   /** Makes `next` what runs. @throws HeadraceError when it cannot: then nothing has changed */
@@ -218,6 +222,7 @@ class Application {
       services: () => views.status(),
       metrics: async () => mergedMetrics(this.#frontMeter.families(), await views.metrics()),
       ready: () => views.ready(),
+      route: (question) => routedBy(routing(this.#config, this.#services), question),
       decisions: (service) => views.decisions(service),
       traffic: (service) => views.traffic(service),
       revisions: (service) => views.revisions(service),

@@ -1,3 +1,5 @@
+import { mayColor, type TerminalEnvironment } from "../base/terminal.ts";
+
 /** Colours for terminals, or none. */
 export interface Paint {
   dim(text: string): string;
@@ -44,10 +46,7 @@ export const ansiPaint: Paint = {
   },
 };
 
-/** Whether to colour: a terminal that can, and nobody who asked for none (https://no-color.org). */
-export function paintFor(
-  isTerminal: boolean,
-  env: { readonly [name: string]: string | undefined; NO_COLOR?: string; TERM?: string } = process.env,
-): Paint {
-  return isTerminal && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb" ? ansiPaint : plainPaint;
+/** Colours where there may be some. */
+export function paintFor(isTerminal: boolean, env: TerminalEnvironment = process.env): Paint {
+  return mayColor(isTerminal, env) ? ansiPaint : plainPaint;
 }

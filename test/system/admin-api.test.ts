@@ -53,6 +53,7 @@ const examples: Readonly<Record<keyof Routes, Example>> = {
   metrics: {},
   status: {},
   services: {},
+  route: { body: { method: "GET", url: "http://web.test/jobs/7" } },
   serviceDecisions: WEB,
   deploy: WEB,
   revisions: WEB,

@@ -23,16 +23,16 @@ function time(date: Date): Buffer {
   return der(0x17, Buffer.from(digits.slice(2)));
 }
 
-/** PEM texts of a certificate for localhost and 127.0.0.1, valid for a day, and of its key. */
-export function selfSigned(): { readonly cert: string; readonly key: string } {
+/** PEM texts of a certificate for a host and 127.0.0.1, valid for a day, and of its key. */
+export function selfSigned(host = "localhost"): { readonly cert: string; readonly key: string } {
   const { publicKey, privateKey } = generateKeyPairSync("ec", {
     namedCurve: "P-256",
     publicKeyEncoding: { type: "spki", format: "der" },
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
   });
   const algorithm = sequence(oid(OID.ecdsaWithSha256));
-  const name = sequence(der(0x31, sequence(oid(OID.commonName), der(0x0c, Buffer.from("localhost")))));
-  const names = sequence(der(0x82, Buffer.from("localhost")), der(0x87, Buffer.from([127, 0, 0, 1])));
+  const name = sequence(der(0x31, sequence(oid(OID.commonName), der(0x0c, Buffer.from(host)))));
+  const names = sequence(der(0x82, Buffer.from(host)), der(0x87, Buffer.from([127, 0, 0, 1])));
   const serial = randomBytes(8);
   serial[0] = (serial[0] ?? 0) & 0x7f || 1;
   const now = Date.now();

@@ -328,7 +328,7 @@ describe("over TLS and WebSockets", () => {
 
 test("holds connections, each of which works before and after", async () => {
   using target = new Target();
-  const { result, status } = await load(
+  const { result, status, stderr } = await load(
     `${target.url}/ok`,
     "--connections",
     "1500",
@@ -341,6 +341,10 @@ test("holds connections, each of which works before and after", async () => {
   expect(target.maxOpen).toBeGreaterThanOrEqual(1_500);
   expect(result.totals).toMatchObject({ opened: 1_500, done: 3_000, failed: 0 });
   expect(result.totals.maxConnections).toBe(1_500);
+  expect(stderr).toMatch(
+    /1,500 connections fit: 2 processes of [\d,]+ files, 1 address of [\d,]+ ports, about 96\.0 MB/,
+  );
+  expect(stderr).toMatch(/generator\.+: .*kB a\s+connection/);
 });
 
 test("finds the highest rate that keeps a promise", async () => {
@@ -435,6 +439,16 @@ describe("says what is wrong before it begins", () => {
     "a metric": [["http://127.0.0.1:1/", "--fail-if", "p101>5"], /"p101" is not a metric/],
     stages: [["http://127.0.0.1:1/", "--stages", "10s:5,5s:5"], /lies before/],
     "a promise without a search": [["http://127.0.0.1:1/", "--slo", "p99<5ms"], /Write --find-max/],
+    "moments of a closed loop": [
+      ["http://127.0.0.1:1/", "-c", "5", "--arrivals", "poisson"],
+      /--arrivals: It says nothing of a closed loop/,
+    ],
+    "a step without a search": [["http://127.0.0.1:1/", "--step-duration", "2s"], /Write --find-max too/],
+    "requests of a hold": [
+      ["http://127.0.0.1:1/", "-c", "5", "--hold", "1s", "-n", "9"],
+      /nothing of --hold/,
+    ],
+    "flags of a load for --compare": [["--compare", "a", "b", "--rate", "5"], /nothing of --compare/],
     "a file": [["http://127.0.0.1:1/", "--data", "@/nowhere"], /\/nowhere does not exist/],
     "too many connections": [
       ["--connect-to", "PORT", "http://127.0.0.1:1/", "-c", "9000000", "-P", "1"],

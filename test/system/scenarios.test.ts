@@ -143,6 +143,38 @@ test("a file that does not load ends with its traceback, and nothing is sent", a
   expect(target.seen).toEqual([]);
 });
 
+test("a host where nobody listens is told before anything is sent", async () => {
+  const file = write("unreached.py", 'async def scenario(user):\n    await user.client.get("/")\n');
+  const { status, stderr } = await command([
+    "load",
+    file,
+    "--host",
+    "http://127.0.0.1:1",
+    "--python",
+    PYTHON,
+  ]);
+  expect([status, stderr]).toEqual([
+    2,
+    expect.stringContaining("Nothing takes connections at http://127.0.0.1:1"),
+  ]);
+});
+
+test("a run in which no request was sent is no success", async () => {
+  const ours = write("nowhere.py", 'async def scenario(user):\n    await user.client.get("/")\n');
+  const locust = write(
+    "locustfile_nowhere.py",
+    'from locust import HttpUser, task\nclass Visitor(HttpUser):\n    @task\n    def look(self):\n        self.client.get("/")\n',
+  );
+  for (const [file, why] of [
+    [ours, "needs a host: give --host URL"],
+    [locust, "You must specify the base host"],
+  ] as const) {
+    const { status, stderr } = await command(["load", file, "-d", "1s", "--python", PYTHON]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining(why)]);
+    expect(stderr).toContain("Not one request was counted");
+  }
+});
+
 test("an interrupt lets users come to their end, and leaves no process behind", async () => {
   using target = new Target();
   const pids = join(folder.path, "pids");

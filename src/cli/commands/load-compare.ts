@@ -10,6 +10,7 @@ import { readResult } from "../../load/report/read.ts";
 import type { LoadResult } from "../../load/result.ts";
 import type { Io } from "../io.ts";
 import { tellProblems } from "../tell.ts";
+import { writeReport } from "./load-write.ts";
 
 /** Exit code 99 when something that clients saw got worse outside of the noise, 98 when nothing could be judged. */
 export function compareFiles(paths: readonly string[], json: string, io: Io): number {
@@ -26,9 +27,8 @@ export function compareFiles(paths: readonly string[], json: string, io: Io): nu
     return Exit.USAGE;
   }
   const comparison = compare(read(before, io), read(after, io));
-  io.out(
-    json === "-" ? `${JSON.stringify(comparison, null, 2)}\n` : compareText(comparison, { before, after }),
-  );
+  if (json !== "-") io.out(compareText(comparison, { before, after }));
+  writeReport(json, () => `${JSON.stringify(comparison, null, 2)}\n`, io);
   return comparison.exitCode;
 }
 

@@ -7,7 +7,8 @@ import { type ScenarioPlan, scenarioKind } from "../../load/python.ts";
 import type { ScenarioSettings } from "../../load/work.ts";
 import { interpreterFor } from "../../platform/interpreter.ts";
 import type { Io } from "../io.ts";
-import { type Asked, type Complaints, shapeOf } from "./load-settings.ts";
+import { unfitFlags } from "./load-fit.ts";
+import { type Asked, type Complaints, headerOf, shapeOf } from "./load-settings.ts";
 
 /** Whether a target is a file of Python. */
 export function isScenario(target: string | null): target is string {
@@ -26,19 +27,13 @@ export function scenarioPlan(
   if (!exists) complaints.add("", `The file ${asked.url} does not exist.`, "Name a file of Python.");
   const kind = exists ? scenarioKind(file) : "scenario";
   const open = origins.rate !== "" || values.stages.length > 0;
-  if (kind === "locust" && open)
-    complaints.conflict(
-      "--rate",
-      "Locust's users wait for their answers: they have no rate.",
-      "Write --users, or a scenario of your own.",
-    );
   if (kind === "scenario" && more.length > 0)
     complaints.add(
       "",
       `${JSON.stringify(more[0])} is too much.`,
       "Only a Locust file takes arguments of its own.",
     );
-  refuseWhatDoesNotFit(asked, complaints);
+  complaints.problems.push(...unfitFlags(kind === "locust" ? kind : open ? "iterations" : "users", origins));
   checkHost(values.host, complaints);
   const warmupMs = Math.ceil(values.warmup / 1_000) * 1_000;
   const shape = open ? shapeOf(asked, warmupMs, complaints) : null;
@@ -59,37 +54,9 @@ export function scenarioPlan(
     graceMs: values.timeout,
     timeoutMs: values.timeout,
     insecure: values.insecure,
-    headers: values.header.map(
-      (entry) => [entry.slice(0, entry.indexOf(":")), entry.slice(entry.indexOf(":") + 1).trim()] as const,
-    ),
+    headers: values.header.map((entry) => headerOf(entry, complaints)),
     arguments: more,
   };
-}
-
-/** Flags that only make sense for a URL. */
-const FOR_URLS = [
-  "method",
-  "data",
-  "urls",
-  "connectTo",
-  "cacert",
-  "expectStatus",
-  "expectLength",
-  "expectBody",
-  "findMax",
-  "hold",
-  "requests",
-] as const;
-
-function refuseWhatDoesNotFit({ origins }: Asked, complaints: Complaints): void {
-  for (const name of FOR_URLS) {
-    if (origins[name] === "") continue;
-    complaints.conflict(
-      origins[name],
-      "It is for URLs, and this is a file of Python.",
-      "Say it in the file, or leave it out.",
-    );
-  }
 }
 
 function checkHost(host: string, complaints: Complaints): void {

@@ -1,5 +1,6 @@
 /** What is seen while a load runs: on a terminal a few lines written anew, elsewhere a line a second. All of it goes to stderr. */
 
+import { mayMove } from "../../base/terminal.ts";
 import { grouped, rateText } from "../../load/figures.ts";
 import { liveLine, liveScreen } from "../../load/live.ts";
 import type { PlanFacts } from "../../load/result.ts";
@@ -39,8 +40,8 @@ export class LoadScreen implements Observer {
 
   progress(progress: Progress): void {
     if (this.#quiet) return;
-    if (this.#io.stderrIsTerminal) {
-      const text = liveScreen(progress, this.#io.columns);
+    if (mayMove(this.#io.stderrIsTerminal, this.#io.env)) {
+      const text = liveScreen(progress, this.#io.stderrColumns);
       this.#clear();
       this.#io.err(text);
       this.#lines = text.split("\n").length - 1;

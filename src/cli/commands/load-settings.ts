@@ -1,5 +1,6 @@
 /** From the flags of `headrace load` to what is to be done. Reads the files that they name; sends nothing. */
 
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { messageOf, systemCode } from "../../base/errors.ts";
 import { parseDuration } from "../../base/units.ts";
@@ -7,7 +8,8 @@ import type { Origin } from "../../config/parse.ts";
 import type { Problem } from "../../config/problem.ts";
 import { absolute } from "../../config/resolve.ts";
 import { constantRate, type Stage, withWarmup } from "../../load/arrivals.ts";
-import type { Destination, LoadSettings, Shape, TargetRequest } from "../../load/settings.ts";
+import type { Destination } from "../../load/plan.ts";
+import type { LoadSettings, Shape, TargetRequest } from "../../load/settings.ts";
 import { type Condition, readCondition } from "../../load/thresholds.ts";
 import type { LoadValues } from "./load-options.ts";
 
@@ -50,7 +52,7 @@ export function settingsOf(asked: Asked, complaints: Complaints): LoadSettings {
   const warmupMs = Math.ceil(values.warmup / 1_000) * 1_000;
   const expectsPattern = /^\/(.*)\/$/s.exec(values.expectBody);
   if (expectsPattern !== null) checkPattern(expectsPattern[1]!, complaints);
-  if (values.cacert !== "") complaints.file("--cacert", values.cacert, cwd);
+  if (values.cacert !== "") checkAuthorities(values.cacert, cwd, complaints);
   return {
     requests: requestsOf(asked, complaints),
     shape: shapeOf(asked, warmupMs, complaints),
@@ -69,6 +71,28 @@ export function settingsOf(asked: Asked, complaints: Complaints): LoadSettings {
     caFile: values.cacert === "" ? null : absolute(values.cacert, cwd),
     connectTo: values.connectTo.map((entry) => destination(entry, complaints)),
   };
+}
+
+function checkAuthorities(path: string, cwd: string, complaints: Complaints): void {
+  const known = complaints.problems.length;
+  const text = complaints.file("--cacert", path, cwd).toString("latin1");
+  if (complaints.problems.length > known) return;
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0 || !blocks.every(isCertificate))
+    complaints.add(
+      "--cacert",
+      `${path} holds no certificate, or one that cannot be read.`,
+      "Name a file in PEM format.",
+    );
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function checkPattern(pattern: string, complaints: Complaints): void {
@@ -105,12 +129,6 @@ export function shapeOf({ values, origins }: Asked, warmupMs: number, complaints
   if (values.hold > 0) {
     if (connections === 0)
       complaints.conflict("--hold", "It needs to know how many.", "Write --connections 50000 --hold 10s.");
-    if (hasStages)
-      complaints.conflict(
-        "--stages",
-        "It cannot be used with --hold.",
-        "Write --rate for requests over what is held.",
-      );
     return {
       model: "hold",
       connections,
@@ -120,24 +138,12 @@ export function shapeOf({ values, origins }: Asked, warmupMs: number, complaints
     };
   }
   if (connections > 0) {
-    if (hasRate || hasStages)
-      complaints.conflict(
-        "--connections",
-        "A closed loop has no rate: it asks when it was answered.",
-        "Leave --connections out, or limit them with --max-connections.",
-      );
     const requestLimit = values.requests === 0 ? null : values.requests;
     // With a number of requests the time is only a limit when it was asked for.
     const endless = requestLimit !== null && origins.duration === "";
     const durationMs = endless ? null : values.duration + warmupMs;
     return { model: "closed", connections, durationMs, requestLimit };
   }
-  if (values.requests > 0)
-    complaints.conflict(
-      "--requests",
-      "It ends a closed loop.",
-      "Write --connections too, or --duration for an open loop.",
-    );
   const stages = hasStages ? stagesOf(values.stages, complaints) : constantRate(values.rate, values.duration);
   if (hasStages && origins.duration !== "")
     complaints.conflict("--duration", "The stages say how long it goes.", "Leave --duration out.");
@@ -146,6 +152,7 @@ export function shapeOf({ values, origins }: Asked, warmupMs: number, complaints
     stages: withWarmup(stages, warmupMs),
     poisson: values.arrivals === "poisson",
     maxConnections: values.maxConnections,
+    mayShrink: origins.maxConnections === "",
   };
 }
 
@@ -202,6 +209,8 @@ function requestsOf({ values, url, cwd }: Asked, complaints: Complaints): readon
   });
   if (requests.length === 0 && complaints.problems.length === 0)
     complaints.add("--urls", "The file names no URL.", "Write one on each line.");
+  if (new Set(requests.map(({ url }) => /^ws/i.test(url))).size > 1)
+    complaints.conflict("--urls", "HTTP and WebSockets cannot be mixed in one run.", "Make two runs of it.");
   return requests;
 }
 
@@ -257,7 +266,8 @@ function checkMethod(method: string, complaints: Complaints): string {
   return method.toUpperCase();
 }
 
-function headerOf(entry: string, complaints: Complaints): readonly [string, string] {
+/** A header as it is written. */
+export function headerOf(entry: string, complaints: Complaints): readonly [string, string] {
   const colon = entry.indexOf(":");
   const name = entry.slice(0, Math.max(0, colon));
   const value = entry.slice(colon + 1).trim();

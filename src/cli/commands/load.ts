@@ -1,27 +1,28 @@
-import { writeFileSync } from "node:fs";
-import { Exit, HeadraceError, messageOf } from "../../base/errors.ts";
+import { Exit, HeadraceError } from "../../base/errors.ts";
+import { mayColor } from "../../base/terminal.ts";
 import { parse } from "../../config/parse.ts";
 import type { Problem } from "../../config/problem.ts";
-import { absolute } from "../../config/resolve.ts";
+import { loadErrors } from "../../load/errors.ts";
 import { LOAD_EXIT } from "../../load/outcome.ts";
 import { csv } from "../../load/report/csv.ts";
 import { html } from "../../load/report/html.ts";
 import type { LoadResult, TargetFacts } from "../../load/result.ts";
 import { Session } from "../../load/session.ts";
-import type { LoadSettings } from "../../load/settings.ts";
 import { summary } from "../../load/summary.ts";
 import type { Condition } from "../../load/thresholds.ts";
 import { scenarioWork, urlWork } from "../../load/work.ts";
 import { optionHelp } from "../help.ts";
 import type { Io } from "../io.ts";
 import { tellProblems } from "../tell.ts";
-import { type Admin, adminOf } from "./load-admin.ts";
+import { type Admin, adminOf, checkAdmin } from "./load-admin.ts";
 import { compareFiles } from "./load-compare.ts";
 import { findMax } from "./load-find-max.ts";
+import { kindOf, unfitFlags } from "./load-fit.ts";
 import { type LoadValues, loadGroups, loadOptions } from "./load-options.ts";
 import { isScenario, scenarioPlan, scenarioSettings } from "./load-scenario.ts";
 import { LoadScreen } from "./load-screen.ts";
 import { type Asked, Complaints, conditionsOf, settingsOf } from "./load-settings.ts";
+import { writeReport } from "./load-write.ts";
 
 const HELP = `Sends requests to a service and measures what comes back. Without --connections the load is open: requests begin on a
 schedule, and their latency counts from the moment at which they should have begun.
@@ -62,19 +63,27 @@ export async function load(argv: readonly string[], io: Io): Promise<number> {
     return Exit.OK;
   }
   const { values, origins, positionals } = parsed;
-  if (values.compare && parsed.problems.length === 0) return compareFiles(positionals, values.json, io);
   const complaints = new Complaints();
   const asked: Asked = { values, origins, url: positionals[0] ?? null, cwd: io.cwd };
-  const run = isScenario(asked.url)
-    ? scenarioRun(asked, positionals.slice(1), { complaints, io })
-    : urlRun(asked, positionals, { complaints, io });
+  checkAdmin(values.admin, complaints);
+  const run = runOf(asked, positionals, { complaints, io });
   const problems = [...parsed.problems, ...complaints.problems];
   if (problems.length > 0) {
     tellProblems(io, problems, []);
     io.err("headrace load --help lists all flags.\n");
     return Exit.USAGE;
   }
-  return carryOut(run, values, io);
+  return run === null ? compareFiles(positionals, values.json, io) : carryOut(run, values, io);
+}
+
+/** Null: nothing is sent, two files are compared. */
+function runOf(asked: Asked, positionals: readonly string[], context: Context): Run | null {
+  if (asked.values.compare) {
+    context.complaints.problems.push(...unfitFlags("compare", asked.origins));
+    return null;
+  }
+  if (isScenario(asked.url)) return scenarioRun(asked, positionals.slice(1), context);
+  return urlRun(asked, positionals, context);
 }
 
 /** What is to be done, when nothing is wrong with it. */
@@ -93,23 +102,33 @@ interface Context {
 function urlRun(asked: Asked, positionals: readonly string[], { complaints, io }: Context): Run {
   const { values } = asked;
   targetProblems(positionals, values, complaints.problems);
+  complaints.problems.push(...unfitFlags(kindOf(values), asked.origins));
   const settings = settingsOf(asked, complaints);
   const slo = conditionsOf("--slo", values.slo, complaints);
-  checkSearch(values, settings, complaints);
-  for (const flag of ["users", "spawnRate", "host", "python"] as const) {
-    if (asked.origins[flag] !== "")
-      complaints.conflict(asked.origins[flag], "It is for a scenario, and this is a URL.", "Leave it out.");
-  }
+  if (values.findMax && values.slo.length === 0)
+    complaints.conflict("--find-max", "It needs a promise to keep.", "Write --slo 'p99<100ms'.");
   const command = [process.execPath, ...process.execArgv, Bun.main, "__load"];
   return {
-    target: { kind: "url", name: asked.url ?? values.urls, method: settings.requests[0]?.method ?? "GET" },
+    target: {
+      kind: "url",
+      name: withoutSecret(asked.url ?? values.urls),
+      method: settings.requests[0]?.method ?? "GET",
+    },
     failIf: conditionsOf("--fail-if", values.failIf, complaints),
-    admin: complaints.problems.length > 0 ? null : adminOf(values.admin, settings.requests[0]!.url, io),
+    admin:
+      complaints.problems.length > 0
+        ? null
+        : adminOf(values.admin, { url: settings.requests[0]!.url, requests: settings.requests }, io),
     perform: async (session, screen) =>
       values.findMax
         ? findMax({ session, settings, slo, stepMs: values.stepDuration, screen, command })
         : session.run(await urlWork(settings, command)),
   };
+}
+
+/** Reports are handed on; what lets somebody in is not for all who read them. */
+function withoutSecret(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^/?#]*@/, "$1");
 }
 
 function scenarioRun(asked: Asked, more: readonly string[], { complaints, io }: Context): Run {
@@ -118,7 +137,8 @@ function scenarioRun(asked: Asked, more: readonly string[], { complaints, io }: 
   return {
     target: { kind: plan.kind, name: asked.url ?? "", method: "" },
     failIf: conditionsOf("--fail-if", values.failIf, complaints),
-    admin: complaints.problems.length > 0 ? null : adminOf(values.admin, plan.host, io),
+    admin:
+      complaints.problems.length > 0 ? null : adminOf(values.admin, { url: plan.host, requests: null }, io),
     perform: async (session) => session.run(await scenarioWork(await scenarioSettings(plan, asked, io))),
   };
 }
@@ -139,24 +159,6 @@ function targetProblems(positionals: readonly string[], { urls }: LoadValues, pr
   }
 }
 
-function checkSearch(values: LoadValues, settings: LoadSettings, complaints: Complaints): void {
-  if (!values.findMax && values.slo.length > 0)
-    complaints.conflict(
-      "--slo",
-      "It is what --find-max looks for.",
-      "Write --find-max too, or --fail-if with the opposite.",
-    );
-  if (!values.findMax) return;
-  if (values.slo.length === 0)
-    complaints.conflict("--find-max", "It needs a promise to keep.", "Write --slo 'p99<100ms'.");
-  if (settings.shape.model !== "open" || values.stages.length > 0)
-    complaints.conflict(
-      "--find-max",
-      "It looks for a rate.",
-      "Leave --connections, --hold and --stages out.",
-    );
-}
-
 async function carryOut(run: Run, values: LoadValues, io: Io): Promise<number> {
   const screen = new LoadScreen(io, values.quiet);
   const { target, failIf, admin } = run;
@@ -168,6 +170,7 @@ async function carryOut(run: Run, values: LoadValues, io: Io): Promise<number> {
     const result = await run.perform(session, screen);
     screen.close();
     report(result, values, io);
+    if (result.verdict === "ok" && nothingSent(result)) throw nothing();
     return LOAD_EXIT[result.verdict];
   } finally {
     screen.close();
@@ -176,30 +179,28 @@ async function carryOut(run: Run, values: LoadValues, io: Io): Promise<number> {
   }
 }
 
+/** All that there was were exceptions of a scenario that came before any request, or not even those. */
+function nothingSent({ totals, statuses, failures }: LoadResult): boolean {
+  const exceptions = failures["exception"] ?? 0;
+  return totals.done <= exceptions && totals.opened === 0 && Object.keys(statuses).length === 0;
+}
+
+function nothing(): HeadraceError {
+  const { exit, hint } = loadErrors.load_nothing;
+  return new HeadraceError("load_nothing", "Not one request was counted.", { exit, hint });
+}
+
 /** The summary, and the files that were asked for. */
 function report(result: LoadResult, values: LoadValues, io: Io): void {
   const json = `${JSON.stringify(result, null, 2)}\n`;
   const toStdout = [values.json, values.csv, values.html].includes("-");
   // Whoever takes the JSON from stdout wants nothing else there.
   const say = toStdout ? io.err : io.out;
-  say(summary(result, toStdout ? io.stderrIsTerminal : io.stdoutIsTerminal));
-  write(values.json, () => json, io);
-  write(values.csv, () => csv(result), io);
-  write(values.html, () => html(result), io);
-}
-
-function write(path: string, text: () => string, io: Io): void {
-  if (path === "") return;
-  if (path === "-") {
-    io.out(text());
-    return;
-  }
-  try {
-    writeFileSync(absolute(path, io.cwd), text());
-    io.err(`  written: ${path}\n`);
-  } catch (error) {
-    throw new HeadraceError("load_invalid", `${path} cannot be written: ${messageOf(error)}.`, {
-      exit: Exit.SYSTEM,
-    });
-  }
+  const [isTerminal, columns] = toStdout
+    ? [io.stderrIsTerminal, io.stderrColumns]
+    : [io.stdoutIsTerminal, io.columns];
+  say(summary(result, { color: mayColor(isTerminal, io.env), columns }));
+  writeReport(values.json, () => json, io);
+  writeReport(values.csv, () => csv(result), io);
+  writeReport(values.html, () => html(result), io);
 }
