@@ -188,7 +188,13 @@ describe("a rollout", () => {
   function rollout(overMs: number, guarded: boolean) {
     const clock = new ManualClock();
     const counts = new Map([1, 2, 3].map((revision) => [revision, { requests: 0, errors: 0 }]));
-    const world = { targets: [] as readonly Target[], told: [] as RolloutReport[], broken: false };
+    const world = {
+      targets: [] as readonly Target[],
+      told: [] as RolloutReport[],
+      broken: false,
+      /** What a step waits for. */
+      gate: Promise.resolve(),
+    };
     const plan = {
       service: "api",
       revision: 3,
@@ -198,6 +204,7 @@ describe("a rollout", () => {
     };
     world.targets = firstShares(plan);
     const shift = async (expected: readonly Target[], targets: readonly Target[]) => {
+      await world.gate;
       if (world.broken) throw new Error("rev-3 does not start");
       if (!Bun.deepEquals(expected, world.targets)) return false;
       world.targets = targets;
@@ -233,6 +240,21 @@ describe("a rollout", () => {
     expect(own.report).toMatchObject({ revision: "rev-3", state: "done", weight: 100, why: "" });
     expect(weights()).toEqual([1, ...Array.from({ length: 20 }, (_, n) => 5 * (n + 1))]);
     expect(trafficText(world.targets)).toBe("rev-3 100%");
+  });
+
+  test("is done, too, when a step takes longer than all the time that was left", async () => {
+    for (const guarded of [false, true]) {
+      const { own, world, pass } = rollout(2_000, guarded);
+      const gate = Promise.withResolvers<void>();
+      world.gate = gate.promise;
+      await pass(1_000);
+      expect(own.report.weight).toBe(1);
+      await pass(5_000);
+      gate.resolve();
+      await pass(2_000);
+      expect(own.report).toMatchObject({ state: "done", weight: 100 });
+      expect(trafficText(world.targets)).toBe("rev-3 100%");
+    }
   });
 
   test("goes back to all that there was once it is worse", async () => {

@@ -115,7 +115,8 @@ export class Rollout {
     const { clock } = this.#ports;
     const { overMs, guard } = this.#plan;
     const elapsed = clock.now() - this.#startedAt;
-    const next = overMs === 0 ? WATCH_MS : nextStepMs(elapsed, overMs);
+    // A step may have taken all the time that was left: then the end is next, and it is over already.
+    const next = overMs === 0 ? WATCH_MS : Math.min(nextStepMs(elapsed, overMs), overMs);
     const pause = guard === null ? next - elapsed : Math.min(LOOK_MS, next - elapsed);
     this.#cancel = clock.after(Math.max(1, pause), () => void this.#beat());
   }
