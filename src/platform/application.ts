@@ -38,7 +38,8 @@ import { Ledger } from "./revisions/ledger.ts";
 import { isUnchanged, type RevisionRecord, sharedOptions } from "./revisions/record.ts";
 import type { ServiceState } from "./revisions/store.ts";
 import { needed, type Target, weightOf } from "./revisions/traffic.ts";
-import { defaultGuard, type GuardSettings, type Sample } from "./rollout/guard.ts";
+import type { Counts } from "./rollout/counts.ts";
+import { defaultGuard, type GuardSettings } from "./rollout/guard.ts";
 import { firstShares, type RolloutPlan } from "./rollout/rollout.ts";
 import { Rollouts } from "./rollout/rollouts.ts";
 import { ServiceSwitch } from "./service-switch.ts";
@@ -89,7 +90,8 @@ export interface RunningApplication {
 }
 
 const GUARD: GuardSettings = { ...defaultGuard, boundsS: BOUNDS_S };
-const NOTHING: Sample = { requests: 0, errors: 0, times: [...BOUNDS_S, 0].map(() => 0) };
+const NO_TIMES = [...BOUNDS_S, 0].map(() => 0);
+const NOTHING: Counts = { arrived: 0, settled: 0, abandoned: 0, requests: 0, errors: 0, times: NO_TIMES };
 
 const GATEWAY_STOP_MS = 2_000;
 const AFTER_DRAIN_MS = 1_000;

@@ -1,6 +1,7 @@
 /** Rollouts in steps, under load, and the way back when the new revision is worse. Through the command and HTTP only. */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { TrafficReport } from "../../src/model/revision.ts";
+import { RawClient } from "./client.ts";
 import { PATIENCE_MS, scratchFolder } from "./harness.ts";
 import { Load } from "./load.ts";
 import { RevisionWorld } from "./revision-world.ts";
@@ -72,6 +73,23 @@ describe("a rollout", () => {
     expect(status).toBe(1);
     await load.stop();
     expect(load.wrong).toEqual([]);
+  });
+
+  test("goes back when the new revision hangs, though it has answered nothing that could be compared", async () => {
+    const world = await RevisionWorld.make(scratch.path, "    drainTimeout: 1s");
+    await using headrace = await world.up();
+    const load = new Load(headrace.port, 4, () => "/");
+    while (load.answered < 100) await Bun.sleep(5);
+    await load.stop();
+    world.code("v2", "await asyncio.sleep(600)");
+    const deploy = world.attempt("deploy", "api", "--guard");
+    await headrace.output.waitFor('"state":"watching"');
+    const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(headrace.port)));
+    for (const client of clients) client.request("GET", "/");
+    const { status, stderr } = await deploy;
+    expect([status, stderr]).toEqual([1, expect.stringContaining("100% of its requests took longer than")]);
+    expect(await world.run("traffic", "api")).toContain("rev-1      100%");
+    for (const client of clients) client[Symbol.dispose]();
   });
 
   test("ends when somebody else decides", async () => {

@@ -18,7 +18,8 @@ import { messageOf } from "../../base/errors.ts";
 import { revisionName } from "../../config/service.ts";
 import type { RolloutReport, RolloutState } from "../../model/revision.ts";
 import { all, type Target, weightOf } from "../revisions/traffic.ts";
-import { type GuardSettings, judge, type Sample, type Verdict } from "./guard.ts";
+import { type Counts, since, together, Watch } from "./counts.ts";
+import { type GuardSettings, judge, known, type Verdict } from "./guard.ts";
 import { blend, nextStepMs, shareAt } from "./steps.ts";
 
 export interface RolloutPlan {
@@ -35,7 +36,7 @@ export interface RolloutPlan {
 export interface RolloutPorts {
   readonly clock: Clock;
   /** What a revision has done since its start. It may be asked after the revision has lost its requests. */
-  sampler(revision: number): () => Sample;
+  sampler(revision: number): () => Counts;
   /** Changes the shares, unless they are not `expected` any more: then false. Rejects when it cannot; nothing has changed then. */
   shift(expected: readonly Target[], targets: readonly Target[]): Promise<boolean>;
   /** Brings back what was before the rollout, under the same condition. */
@@ -45,8 +46,8 @@ export interface RolloutPorts {
 
 /** After a shift at once the new revision is watched so long. */
 export const WATCH_MS = 60_000;
-/** How often the counters are read: they are memory that gateways write to, and tell nobody. */
-const LOOK_MS = 1_000;
+/** How often the counters are read: they are memory that gateways write to, and tell nobody. What hangs is known to within so long. */
+const LOOK_MS = 250;
 
 const EDGES: Readonly<Record<RolloutState, readonly RolloutState[]>> = {
   shifting: ["watching", "done", "went-back", "failed", "superseded"],
@@ -66,9 +67,9 @@ export class Rollout {
   readonly #plan: RolloutPlan;
   readonly #ports: RolloutPorts;
   readonly #startedAt: number;
-  readonly #fresh: () => Sample;
-  readonly #old: () => Sample;
-  readonly #oldWhole: () => Sample;
+  readonly #fresh: Watch;
+  readonly #old: Watch;
+  readonly #oldWhole: Watch;
   #state: RolloutState = "shifting";
   #targets: readonly Target[];
   #why = "";
@@ -86,9 +87,10 @@ export class Rollout {
     const old = plan.before
       .filter(({ revision }) => revision !== plan.revision)
       .map(({ revision }) => ports.sampler(revision));
-    this.#fresh = since(ports.sampler(plan.revision));
-    this.#oldWhole = () => old.map((sample) => sample()).reduce(added);
-    this.#old = since(this.#oldWhole);
+    const boundsS = plan.guard?.boundsS ?? [];
+    this.#fresh = new Watch(since(ports.sampler(plan.revision)), boundsS);
+    this.#old = new Watch(since(together(old)), boundsS);
+    this.#oldWhole = new Watch(together(old), boundsS);
     if (plan.overMs === 0) this.#become("watching");
     else this.#tell();
     this.#wait();
@@ -153,12 +155,14 @@ export class Rollout {
   #look(last: boolean): Verdict | undefined {
     const { guard } = this.#plan;
     if (guard === null) return undefined;
-    const fresh = this.#fresh();
-    if (fresh.requests < this.#lookAt && !last) return undefined;
-    this.#lookAt = Math.ceil(Math.max(fresh.requests, guard.least) * guard.nextLook);
-    const old = this.#old();
+    const now = this.#ports.clock.now();
+    const fresh = this.#fresh.read(now);
+    const old = this.#old.read(now);
+    const oldWhole = this.#oldWhole.read(now);
+    if (known(fresh) < this.#lookAt && !last) return undefined;
+    this.#lookAt = Math.ceil(Math.max(known(fresh), guard.least) * guard.nextLook);
     // At once, the old one has no requests beside the new one: what it did before has to do.
-    return judge(fresh, old.requests < guard.least ? this.#oldWhole() : old, guard);
+    return judge(fresh, old.requests < guard.least ? oldWhole : old, guard);
   }
 
   #superseded(): void {
@@ -176,25 +180,4 @@ export class Rollout {
   #tell(): void {
     this.#ports.told(this.report);
   }
-}
-
-/** What came since now. */
-function since(sample: () => Sample): () => Sample {
-  const first = sample();
-  return () => {
-    const now = sample();
-    return {
-      requests: now.requests - first.requests,
-      errors: now.errors - first.errors,
-      times: now.times.map((count, i) => count - first.times[i]!),
-    };
-  };
-}
-
-function added(a: Sample, b: Sample): Sample {
-  return {
-    requests: a.requests + b.requests,
-    errors: a.errors + b.errors,
-    times: a.times.map((count, i) => count + b.times[i]!),
-  };
 }
