@@ -10,7 +10,7 @@ export interface TrafficReport {
   readonly shadow: ShadowReport | null;
   /** The targets before the last change, which a rollback brings back; null when there was no change. */
   readonly before: readonly TargetReport[] | null;
-  /** The one that is under way, or came to its end last; null without one, or when the traffic was changed since. */
+  /** The one that is under way, or came to its end last; null without one, or when the traffic was changed after its end. */
   readonly rollout: RolloutReport | null;
 }
 

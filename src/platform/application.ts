@@ -236,7 +236,7 @@ class Application {
       },
       restartService: (service) => this.#switch.restart(service),
       stopService: async (service) => {
-        this.#rollouts.end(service);
+        this.#rollouts.end(service, "the service was stopped");
         return this.#switch.stop(service);
       },
       startService: (service) => this.#switch.start(service),
@@ -279,8 +279,12 @@ class Application {
     const { name } = service.config;
     const record = await this.#fleet.record(service.config, newestOf(service.state) + 1);
     const before = service.state.traffic.targets;
-    const plan = { service: name, revision: record.number, before, overMs, guard: guard ? GUARD : null };
-    const state = withRevision(service.state, record, noTraffic ? before : firstShares(plan));
+    const { before: earlier } = service.state;
+    const settings = guard ? GUARD : null;
+    const plan = { service: name, revision: record.number, before, earlier, overMs, guard: settings };
+    const shares = noTraffic ? before : firstShares(plan);
+    const back = [...(earlier ?? []), ...this.#rollouts.earlier(name)];
+    const state = withRevision(service.state, record, shares, back);
     await this.#change(this.#config, new Map([[name, state]]), new Map([[name, record.number]]));
     const revision = revisionName(record.number);
     this.#log.deployed(name, revision, noTraffic);
@@ -291,7 +295,7 @@ class Application {
 
   /** @param original what the service was before */
   #rollOut(plan: RolloutPlan, original: Service): RolloutReport {
-    const { service, before } = plan;
+    const { service, before, earlier } = plan;
     const change = (expected: readonly Target[], next: (state: ServiceState) => ServiceState) =>
       this.#exclusive(async () => {
         const { state } = this.#services.get(service) ?? {};
@@ -307,8 +311,7 @@ class Application {
       },
       shift: (expected, targets) => change(expected, (state) => withTargets(state, targets, before)),
       // A rollback by hand is not to bring back what went back.
-      back: (expected) =>
-        change(expected, (state) => ({ ...withTargets(state, before), before: original.state.before })),
+      back: (expected) => change(expected, (state) => ({ ...withTargets(state, before), before: earlier })),
     });
   }
 

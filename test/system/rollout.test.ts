@@ -102,9 +102,10 @@ describe("a rollout", () => {
     const { status, stderr } = await deploy;
     expect([status, stderr]).toEqual([
       1,
-      "headrace: The rollout of rev-2 ended: the traffic was changed meanwhile.\n",
+      "headrace: The rollout of rev-2 of api ended at 1%: the traffic was changed meanwhile.\n",
     ]);
-    const { targets } = await world.api<TrafficReport>(headrace, "traffic");
+    const { targets, rollout } = await world.api<TrafficReport>(headrace, "traffic");
+    expect(rollout).toMatchObject({ state: "superseded", why: "the traffic was changed meanwhile" });
     expect(targets.map(({ weight }) => weight)).toEqual([30, 70]);
     const both = await world.attempt("deploy", "api", "--no-traffic", "--guard");
     expect(both.stderr).toStartWith("headrace: A revision without traffic has no rollout");

@@ -265,6 +265,7 @@ describe("a rollout", () => {
       service: "api",
       revision: 3,
       before,
+      earlier: null,
       overMs,
       guard: guarded ? { ...defaultGuard, boundsS } : null,
     };
@@ -396,6 +397,27 @@ describe("a rollout", () => {
     other.add(3, 100, 100);
     await other.pass(1_000);
     expect([other.own.report.state, other.world.targets]).toEqual(["superseded", all(1)]);
+  });
+
+  test("ends at once when it is told that somebody else decides, also in the middle of a step", async () => {
+    for (const broken of [false, true]) {
+      const { own, world, pass } = rollout(10_000, false);
+      const gate = Promise.withResolvers<void>();
+      world.gate = gate.promise;
+      await pass(600);
+      own.supersede();
+      const ended = { state: "superseded", weight: 1, why: "the traffic was changed meanwhile" };
+      expect(own.report).toMatchObject(ended);
+      world.broken = broken;
+      world.targets = all(1);
+      gate.resolve();
+      const told = world.told.length;
+      await pass(30_000);
+      expect(own.report).toMatchObject(ended);
+      expect([world.told.length, world.targets]).toEqual([told, all(1)]);
+      own.supersede("once more");
+      expect(own.report).toMatchObject(ended);
+    }
   });
 
   test("ends where it is when a step cannot be made", async () => {

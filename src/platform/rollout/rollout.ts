@@ -27,6 +27,8 @@ export interface RolloutPlan {
   readonly revision: number;
   /** The shares before it began. */
   readonly before: readonly Target[];
+  /** What a rollback would have brought back then, and does again once it went back; null for nothing. */
+  readonly earlier: readonly Target[] | null;
   /** Length of the shift; 0: at once. */
   readonly overMs: number;
   /** Null: nothing is watched. */
@@ -48,6 +50,8 @@ export interface RolloutPorts {
 export const WATCH_MS = 60_000;
 /** How often the counters are read: they are memory that gateways write to, and tell nobody. What hangs is known to within so long. */
 const LOOK_MS = 250;
+
+const CHANGED = "the traffic was changed meanwhile";
 
 const EDGES: Readonly<Record<RolloutState, readonly RolloutState[]>> = {
   shifting: ["watching", "done", "went-back", "failed", "superseded"],
@@ -76,6 +80,7 @@ export class Rollout {
   /** The next look is at so many requests. */
   #lookAt: number;
   #cancel = () => {};
+  #stopped = false;
 
   /** The first shares hold already. */
   constructor(plan: RolloutPlan, ports: RolloutPorts) {
@@ -108,8 +113,25 @@ export class Rollout {
     };
   }
 
+  /** See {@link RolloutPlan.earlier}. */
+  get earlier(): readonly Target[] {
+    return this.#plan.earlier ?? [];
+  }
+
+  /** It has come to its end, and does nothing any more. */
+  get over(): boolean {
+    return EDGES[this.#state].length === 0;
+  }
+
+  /** Somebody else decides about the traffic. A step that is under way is the last one. */
+  supersede(why = CHANGED): void {
+    this.stop();
+    if (!this.over) this.#become("superseded", why);
+  }
+
   /** Nothing is done any more: the application stops. */
   stop(): void {
+    this.#stopped = true;
     this.#cancel();
   }
 
@@ -127,9 +149,9 @@ export class Rollout {
     try {
       await this.#act(this.#ports.clock.now() - this.#startedAt);
     } catch (error) {
-      this.#become("failed", messageOf(error));
+      if (!this.#stopped) this.#become("failed", messageOf(error));
     }
-    if (EDGES[this.#state].length > 0) this.#wait();
+    if (!this.over && !this.#stopped) this.#wait();
   }
 
   async #act(elapsed: number): Promise<void> {
@@ -137,14 +159,18 @@ export class Rollout {
     const over = elapsed >= (overMs === 0 ? WATCH_MS : overMs);
     const verdict = this.#look(over);
     if (verdict?.kind === "worse") {
-      if (!(await this.#ports.back(this.#targets))) return this.#superseded();
+      const went = await this.#ports.back(this.#targets);
+      if (this.#stopped) return;
+      if (!went) return this.#become("superseded", CHANGED);
       this.#targets = before;
       return this.#become("went-back", verdict.reasons.join("; "));
     }
     const why = over && verdict?.kind === "too-few" ? `nothing is known: ${verdict.reasons.join("; ")}` : "";
     const targets = overMs === 0 ? all(revision) : blend(before, revision, shareAt(elapsed, overMs));
     if (!Bun.deepEquals(targets, this.#targets)) {
-      if (!(await this.#ports.shift(this.#targets, targets))) return this.#superseded();
+      const shifted = await this.#ports.shift(this.#targets, targets);
+      if (this.#stopped) return;
+      if (!shifted) return this.#become("superseded", CHANGED);
       this.#targets = targets;
       if (!over) this.#tell();
     }
@@ -163,10 +189,6 @@ export class Rollout {
     this.#lookAt = Math.ceil(Math.max(known(fresh), guard.least) * guard.nextLook);
     // At once, the old one has no requests beside the new one: what it did before has to do.
     return judge(fresh, old.requests < guard.least ? oldWhole : old, guard);
-  }
-
-  #superseded(): void {
-    this.#become("superseded", "the traffic was changed meanwhile");
   }
 
   #become(state: RolloutState, why = ""): void {
