@@ -270,8 +270,9 @@ class Application {
     if (service === undefined) return undefined;
     const { noTraffic = false, overMs = 0, guard = false } = wish;
     if (noTraffic && (overMs > 0 || guard)) throw noRollout();
-    // A deploy is meant to serve: it starts a service that was stopped.
-    return this.#switch.starting(name, () => this.#deployed(service, wish));
+    const deployed = () => this.#deployed(service, wish);
+    // What is to get requests is meant to serve: it starts a service that was stopped.
+    return noTraffic ? deployed() : this.#switch.starting(name, deployed);
   }
 
   async #deployed(service: Service, wish: DeployWish): Promise<DeployReport> {
