@@ -126,7 +126,7 @@ class Up {
   #openAdmin(runDir: string): AdminServer | null {
     const ports = applicationPorts(
       () => this.#running,
-      () => this.#apply(),
+      (client) => this.#apply(client),
     );
     const { env } = this.#around;
     const admin = openAdmin(this.#application.services[0]!.run, { ports, ...this.#around, runDir }, env);
@@ -136,13 +136,14 @@ class Up {
 
   /**
    * Reads the file again and makes it what runs.
+   * @param client aborted when nobody waits for it any more
    * @throws HeadraceError when it has problems, or what is new does not start: nothing has changed then
    */
-  async #apply(): Promise<void> {
+  async #apply(client?: AbortSignal): Promise<void> {
     const { env, facts, logs } = this.#around;
     const loaded = loadFile(this.#application.file, env, facts);
     if (loaded.ok) {
-      await this.#running?.apply(loaded.application);
+      await this.#running?.apply(loaded.application, client);
       return;
     }
     for (const problem of loaded.problems) {

@@ -14,7 +14,7 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import { messageOf } from "../../base/errors.ts";
+import { HeadraceError, messageOf } from "../../base/errors.ts";
 import { revisionName } from "../../config/service.ts";
 import type { RolloutReport, RolloutState } from "../../model/revision.ts";
 import { all, type Target, weightOf } from "../revisions/traffic.ts";
@@ -149,7 +149,10 @@ export class Rollout {
     try {
       await this.#act(this.#ports.clock.now() - this.#startedAt);
     } catch (error) {
-      if (!this.#stopped) this.#become("failed", messageOf(error));
+      if (this.#stopped) return;
+      const given = error instanceof HeadraceError && error.code === "change_cancelled";
+      if (given) this.#become("superseded", CHANGED);
+      else this.#become("failed", messageOf(error));
     }
     if (!this.over && !this.#stopped) this.#wait();
   }
