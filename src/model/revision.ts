@@ -101,4 +101,6 @@ export interface DeployWish {
   readonly overMs?: number;
   /** It is watched meanwhile, and for a minute after a shift at once: when it is worse than what was there, that comes back. */
   readonly guard?: boolean;
+  /** Once ready, it has to stay up so long before it gets requests, milliseconds; 2000 when left out. */
+  readonly settleMs?: number;
 }

@@ -93,7 +93,12 @@ export interface RunningApplication {
 
 const GUARD: GuardSettings = { ...defaultGuard, boundsS: BOUNDS_S };
 const NO_TIMES = [...BOUNDS_S, 0].map(() => 0);
-const NOTHING: Counts = { arrived: 0, settled: 0, abandoned: 0, requests: 0, errors: 0, times: NO_TIMES };
+const NOTHING: Counts = {
+  ...{ arrived: 0, settled: 0, abandoned: 0, requests: 0, errors: 0, crashes: 0 },
+  times: NO_TIMES,
+};
+/** A new revision has to stay up so long, unless somebody says otherwise, before it gets requests. */
+const SETTLE_MS = 2_000;
 
 const GATEWAY_STOP_MS = 2_000;
 const AFTER_DRAIN_MS = 1_000;
@@ -275,7 +280,7 @@ class Application {
       });
     }
     const states = await this.#statesFor(next);
-    const fresh = await this.#changes.make(turn, { config: next, states });
+    const fresh = await this.#changes.make(turn, { config: next, states, settleMs: SETTLE_MS });
     for (const name of states.keys()) this.#rollouts.end(name);
     this.#switch.forgetAllBut(new Set(this.#services.keys()));
     this.#log.applied(fresh);
@@ -292,7 +297,7 @@ class Application {
   }
 
   async #deployed(turn: Turn, service: Service, wish: DeployWish): Promise<DeployReport> {
-    const { noTraffic = false, overMs = 0, guard = false } = wish;
+    const { noTraffic = false, overMs = 0, guard = false, settleMs = SETTLE_MS } = wish;
     const { name } = service.config;
     const record = await this.#changes.record(service.config, newestOf(service.state) + 1);
     const before = service.state.traffic.targets;
@@ -303,7 +308,7 @@ class Application {
     const back = [...(earlier ?? []), ...this.#rollouts.earlier(name)];
     const state = withRevision(service.state, record, shares, back);
     const proven = new Map([[name, record.number]]);
-    await this.#changes.make(turn, { states: new Map([[name, state]]), proven });
+    await this.#changes.make(turn, { states: new Map([[name, state]]), proven, settleMs });
     const revision = revisionName(record.number);
     this.#log.deployed(name, revision, noTraffic);
     if (!noTraffic) this.#rollouts.end(name);
@@ -326,7 +331,9 @@ class Application {
       sampler: (number) => {
         // At once, the old one has left already; what it counted stays.
         const live = original.live.get(number) ?? this.#services.get(service)?.live.get(number);
-        return () => live?.revision.meter.outcome() ?? NOTHING;
+        if (live === undefined) return () => NOTHING;
+        const { revision } = live;
+        return () => ({ ...revision.meter.outcome(), crashes: revision.crashes });
       },
       shift: (expected, targets) =>
         step({ what, service }, expected, (state) => withTargets(state, targets, before)),

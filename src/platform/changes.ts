@@ -4,10 +4,13 @@
  * changed. Revisions of several services start at the same time ({@link Turns}); what follows takes moments, and is one at a time.
  */
 
+import { systemClock } from "../base/clock.ts";
+import { Exit, HeadraceError } from "../base/errors.ts";
 import type { ApplicationConfig, ServiceConfig } from "../config/file/config.ts";
 import type { ApplicationLog } from "./application-log.ts";
 import type { Fleet, Live } from "./fleet.ts";
 import type { Gateways } from "./gateways.ts";
+import type { Revision } from "./revision.ts";
 import type { Ledger } from "./revisions/ledger.ts";
 import type { RevisionRecord } from "./revisions/record.ts";
 import type { ServiceState } from "./revisions/store.ts";
@@ -33,6 +36,8 @@ export interface Change {
   readonly switched?: readonly string[];
   /** By service, a revision that is started, too, though nothing leads to it: it has to show that it can be. */
   readonly proven?: ReadonlyMap<string, number>;
+  /** What is started has to stay up so long before it counts as started, milliseconds; 0 or left out: not at all. */
+  readonly settleMs?: number;
 }
 
 interface Assembled {
@@ -95,7 +100,9 @@ export class Changes {
     turn.starts(names.union(new Set(gone)));
     const { services, fresh } = this.assemble(config, states, { names, proven });
     try {
-      await started(fresh, turn.signal);
+      await prepareAll(fresh);
+      turn.signal.throwIfAborted();
+      await unlessAborted(turn.signal, startAll(fresh, change.settleMs ?? 0));
     } catch (error) {
       if (!turn.signal.aborted) throw await this.#failed(fresh, error);
       // Whoever it is given up for does not wait until it is gone.
@@ -201,20 +208,40 @@ export class Changes {
   }
 }
 
-/** @throws HeadraceError when one does not start; the signal's reason when it is aborted */
-async function started(fresh: readonly Live[], signal: AbortSignal): Promise<void> {
-  // Whatever one of them says, the others must not be in the middle of it when they are taken down.
-  const prepared = await Promise.allSettled(fresh.map((live) => live.prepare()));
-  for (const outcome of prepared) if (outcome.status === "rejected") throw outcome.reason;
-  signal.throwIfAborted();
-  const givenUp = Promise.withResolvers<never>();
-  const give = () => givenUp.reject(signal.reason);
-  signal.addEventListener("abort", give, { once: true });
-  const starting = Promise.all(fresh.map(({ revision }) => revision.start()));
-  // What is taken down under its feet ends with an error that nobody needs any more.
-  starting.catch(() => {});
+/** Whatever one of them says, the others are not in the middle of it then: they can be taken down. @throws HeadraceError */
+async function prepareAll(fresh: readonly Live[]): Promise<void> {
+  const outcomes = await Promise.allSettled(fresh.map((live) => live.prepare()));
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+}
+
+/** @throws HeadraceError when one does not start, or does not stay up */
+async function startAll(fresh: readonly Live[], settleMs: number): Promise<void> {
+  await Promise.all(fresh.map(({ revision }) => revision.start()));
+  if (settleMs === 0 || fresh.length === 0) return;
+  const settled = Promise.withResolvers<void>();
+  const cancel = systemClock.after(settleMs, settled.resolve);
   try {
-    await Promise.race([starting, givenUp.promise]);
+    await Promise.race([settled.promise, ...fresh.map(({ revision }) => crashOf(revision))]);
+  } finally {
+    cancel();
+  }
+}
+
+/** @throws HeadraceError revision_crashed, once it has crashed */
+async function crashOf(revision: Revision): Promise<never> {
+  const { uptimeMs, output } = await revision.firstCrash;
+  const message = `${revision.name} of ${revision.config.service} crashed ${Math.round(uptimeMs)} ms after it was ready, so it gets no requests.`;
+  throw new HeadraceError("revision_crashed", message, { exit: Exit.APP, detail: output.join("\n") });
+}
+
+/** @throws the signal's reason, once it is aborted; what was to be waited for goes on, and how it ends is nobody's concern */
+async function unlessAborted(signal: AbortSignal, action: Promise<void>): Promise<void> {
+  action.catch(() => {});
+  const { promise, reject } = Promise.withResolvers<never>();
+  const give = () => reject(signal.reason);
+  signal.addEventListener("abort", give, { once: true });
+  try {
+    await Promise.race([action, promise]);
   } finally {
     signal.removeEventListener("abort", give);
   }

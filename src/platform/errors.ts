@@ -29,6 +29,12 @@ export const platformErrors = {
   },
   revision_unknown: { whose: "user", exit: Exit.USAGE, text: "The service has no such revision." },
   nothing_before: { whose: "user", exit: Exit.USAGE, text: "There is no earlier traffic to go back to." },
+  revision_crashed: {
+    whose: "user",
+    exit: Exit.APP,
+    text: "A new revision started, and crashed before it had stayed up for long enough to get requests.",
+    hint: "headrace logs shows why.",
+  },
   revision_code_missing: {
     whose: "user",
     exit: Exit.USAGE,

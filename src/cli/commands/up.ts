@@ -160,7 +160,8 @@ class Up {
       log: this.#around.logs.log,
       apply: () => this.#apply(),
       deploy: async (service) => {
-        await this.#running?.deploy(service, {});
+        // Whoever looks at what they have just written does not want to wait.
+        await this.#running?.deploy(service, { settleMs: 0 });
       },
     });
   }

@@ -16,6 +16,8 @@ export interface Counts {
   readonly errors: number;
   /** How long the app took to begin its answers, as {@link Sample.times}. */
   readonly times: readonly number[];
+  /** Instances that had been ready and ended unasked. */
+  readonly crashes: number;
 }
 
 /** What came since now. */
@@ -36,6 +38,7 @@ function joined(a: Counts, b: Counts, sign: 1 | -1): Counts {
     abandoned: a.abandoned + sign * b.abandoned,
     requests: a.requests + sign * b.requests,
     errors: a.errors + sign * b.errors,
+    crashes: a.crashes + sign * b.crashes,
     times: a.times.map((count, i) => count + sign * b.times[i]!),
   };
 }

@@ -25,6 +25,8 @@ export interface Sample {
   readonly abandoned: number;
   /** By bound of {@link GuardSettings.boundsS}: so many at least have been without an answer for longer. */
   readonly overdue: readonly number[];
+  /** Instances that had been ready and ended unasked. */
+  readonly crashes: number;
 }
 
 /** How much larger a share must be to matter: so many times the old one, and so much above it. */
@@ -87,6 +89,17 @@ export function judge(fresh: Sample, old: Sample, settings: GuardSettings): Verd
     );
   }
   return { kind: reasons.length > 0 ? "worse" : "not-worse", reasons };
+}
+
+/**
+ * Whether its instances crash, however few requests there were: more of them than of the old one's in the same time. Undefined when they do
+ * not.
+ */
+export function judgeCrashes(fresh: Sample, old: Sample): Verdict | undefined {
+  if (fresh.crashes <= old.crashes) return undefined;
+  const times = (count: number) => (count === 1 ? "once" : `${count} times`);
+  const other = old.crashes === 0 ? "the old one did not" : `the old one ${times(old.crashes)}`;
+  return { kind: "worse", reasons: [`it crashed ${times(fresh.crashes)}, ${other}`] };
 }
 
 /** Requests that are known by now: answered, or known to be slow. */

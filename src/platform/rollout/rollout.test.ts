@@ -101,6 +101,7 @@ describe("the guard", () => {
     times: times ?? [requests, 0, 0, 0],
     abandoned: 0,
     overdue: [0, 0, 0],
+    crashes: 0,
   });
 
   test("says why", () => {
@@ -219,7 +220,7 @@ describe("what has not been answered in time", () => {
     const counts = (): Counts => ({
       arrived: past(requests.map(({ at }) => at)),
       settled: past(requests.map(({ end }) => end)),
-      ...{ abandoned: 0, requests: 0, errors: 0, times: [0, 0, 0, 0] },
+      ...{ abandoned: 0, requests: 0, errors: 0, crashes: 0, times: [0, 0, 0, 0] },
     });
     const watch = new Watch(counts, boundsS);
     for (; now <= 30_000; now += 250) {
@@ -251,6 +252,7 @@ describe("a rollout", () => {
       abandoned: 0,
       requests: 0,
       errors: 0,
+      crashes: 0,
       times: [0, 0, 0, 0],
     };
     const counts = new Map([1, 2, 3].map((revision) => [revision, none]));
@@ -303,7 +305,9 @@ describe("a rollout", () => {
       const now = counts.get(revision)!;
       counts.set(revision, { ...now, arrived: now.arrived + requests });
     };
-    return { own, world, pass, add, hang, weights: () => world.told.map(({ weight }) => weight) };
+    const crash = (revision: number, crashes: number) =>
+      counts.set(revision, { ...counts.get(revision)!, crashes });
+    return { own, world, pass, add, hang, crash, weights: () => world.told.map(({ weight }) => weight) };
   }
 
   test("without a guard takes its steps and is done, whatever comes", async () => {
@@ -365,6 +369,23 @@ describe("a rollout", () => {
         why: "100% of its requests took longer than 100ms, 0% before",
       });
       expect(world.targets).toEqual(before);
+    }
+  });
+
+  test("goes back when the new revision crashes, without a request, but not when the old ones crash as often", async () => {
+    for (const overMs of [0, 10_000]) {
+      const { own, pass, crash } = rollout(overMs, true);
+      await pass(500);
+      crash(1, 1);
+      crash(3, 1);
+      await pass(500);
+      expect(own.over).toBe(false);
+      crash(3, 2);
+      await pass(500);
+      expect(own.report).toMatchObject({
+        state: "went-back",
+        why: "it crashed 2 times, the old one once",
+      });
     }
   });
 

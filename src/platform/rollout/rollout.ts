@@ -19,7 +19,7 @@ import { revisionName } from "../../config/service.ts";
 import type { RolloutReport, RolloutState } from "../../model/revision.ts";
 import { all, type Target, weightOf } from "../revisions/traffic.ts";
 import { type Counts, since, together, Watch } from "./counts.ts";
-import { type GuardSettings, judge, known, type Verdict } from "./guard.ts";
+import { type GuardSettings, judge, judgeCrashes, known, type Verdict } from "./guard.ts";
 import { blend, nextStepMs, shareAt } from "./steps.ts";
 
 export interface RolloutPlan {
@@ -188,6 +188,8 @@ export class Rollout {
     const fresh = this.#fresh.read(now);
     const old = this.#old.read(now);
     const oldWhole = this.#oldWhole.read(now);
+    const crashed = judgeCrashes(fresh, old);
+    if (crashed !== undefined) return crashed;
     if (known(fresh) < this.#lookAt && !last) return undefined;
     this.#lookAt = Math.ceil(Math.max(known(fresh), guard.least) * guard.nextLook);
     // At once, the old one has no requests beside the new one: what it did before has to do.
