@@ -1,18 +1,23 @@
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { inTurn } from "./frame/bench.ts";
 import { barsOf, figuresOf, othersByRound, shown } from "./frame/figures.ts";
 import { markdown } from "./frame/markdown.ts";
+import { ROOT } from "./frame/places.ts";
 import { readSettings } from "./frame/settings.ts";
 import { standings } from "./frame/standing.ts";
 import { adjustedP, choose, median, quantile, ratios, spread } from "./frame/statistics.ts";
 import { requirements } from "./install.ts";
 import { readAnswer } from "./load/probe.ts";
 import { faults, readReport, wrkCommand } from "./load/wrk.ts";
+import { ONE, RAW } from "./parts/apps.ts";
 import { commandLine, freeStem } from "./run.ts";
 import { growth } from "./soak.ts";
+import { withBefore } from "./stacks/before.ts";
+import { headrace } from "./stacks/headrace.ts";
+import { uvicorn } from "./stacks/python.ts";
 import { phasesOf } from "./stacks/started.ts";
 import { part, results } from "./test/results.ts";
 
@@ -280,12 +285,27 @@ describe("flags", () => {
       quick: false,
       pin: { servers: "0-2", load: "3" },
       stacks: ["granian", "nginx"],
+      before: null,
     });
     expect(readSettings({}, {}).rounds).toBe(5);
     expect(readSettings({ quick: true }, {}).rounds).toBe(1);
     expect(() => readSettings({ rounds: "none" }, {})).toThrow("--rounds is none");
     expect(() => readSettings({ seconds: "0.5" }, {})).toThrow("whole number above 0");
     expect(() => readSettings({ pin: "first" }, {})).toThrow("such as 0-2:3");
+    expect(readSettings({ before: ROOT }, {}).before).toBe(resolve(ROOT));
+    expect(() => readSettings({ before: tmpdir() }, {})).toThrow("a checkout of Headrace");
+  });
+
+  test("another checkout's Headrace takes the same flags and the same places", () => {
+    const own = headrace(RAW, ONE);
+    const both = withBefore([own, uvicorn(RAW, ONE)], "/elsewhere");
+    expect(both.map(({ name }) => name)).toEqual(["headrace", "uvicorn", "before: headrace"]);
+    expect(both[2]).toMatchObject({ alias: "headrace", against: "headrace" });
+    const place = { port: 1, spare: 2, scratch: "" };
+    const [program, ...flags] = both[2]!.launch(place).command;
+    expect(program).toBe("/elsewhere/headrace");
+    expect(flags).toEqual(own.launch(place).command.slice(1));
+    expect(withBefore([own], null)).toEqual([own]);
   });
 
   test("the command to repeat a run has what came from the environment, too", () => {

@@ -3,7 +3,7 @@
  * machine falls on all of them. What counts is the ratio within a round. Writes DATE.json, DATE.md and DATE.html to bench/results.
  *
  *   scripts/bun bench/run.ts [--only throughput,overload] [--rounds 5] [--seconds 1] [--budget 30] [--quick]
- *                            [--stacks granian,nginx] [--pin SERVERS:LOAD] [--label WORDS] [--out FOLDER] [--list]
+ *                            [--stacks granian,nginx] [--pin SERVERS:LOAD] [--before FOLDER] [--label WORDS] [--out FOLDER] [--list]
  *
  * Exit codes: 0 all parts ran; 1 a part failed, or a bar was missed; 2 the flags are wrong.
  */
@@ -32,6 +32,7 @@ const flags = {
   budget: { type: "string" },
   stacks: { type: "string" },
   pin: { type: "string" },
+  before: { type: "string" },
   label: { type: "string" },
   out: { type: "string" },
   quick: { type: "boolean" },
@@ -58,7 +59,8 @@ async function main(args: string[]): Promise<number> {
     label: values.label ?? "",
     commit: commit(),
     command,
-    settings,
+    // Where the other checkout lay says nothing to a reader.
+    settings: { ...settings, before: settings.before === null ? null : commit(settings.before) },
     machine: machine(),
   };
   const known = versions({ "": PYTHON, "Ray: ": environment("ray"), "LitServe: ": environment("litserve") });
@@ -87,7 +89,7 @@ export function commandLine(
 ): string {
   const quoted = (word: string) =>
     /^[\w./:,=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-  const set = ["ONLY", "ROUNDS", "SECONDS", "BUDGET", "PIN", "STACKS"].flatMap((name) => {
+  const set = ["ONLY", "ROUNDS", "SECONDS", "BUDGET", "PIN", "STACKS", "BEFORE"].flatMap((name) => {
     const value = environment[name] ?? "";
     return value === "" ? [] : [`${name}=${quoted(value)}`];
   });

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Answer, probe } from "../load/probe.ts";
+import { withBefore } from "../stacks/before.ts";
 import type { Stack } from "../stacks/stack.ts";
 import type { Bar, Pair, PartResult, Sample, Series, Settings } from "./model.ts";
 import { observed, type Use } from "./observed.ts";
@@ -105,8 +106,8 @@ export class Bench {
 
   /** Those that are installed and wanted; the others are named in the result. */
   present(name: string, stacks: readonly Stack[]): Stack[] {
-    const { stacks: wanted } = this.settings;
-    return stacks.filter((stack) => {
+    const { stacks: wanted, before } = this.settings;
+    return withBefore(stacks, before).filter((stack) => {
       if (wanted.length > 0 && !wanted.some((part) => stack.name.includes(part))) return false;
       this.#against.set(stack.name, stack);
       if (stack.missing !== null) this.absent(name, stack.name, stack.missing);
@@ -117,7 +118,7 @@ export class Bench {
   /** Round after round, each of them in turn; nobody always comes after the same neighbour. */
   async turns(running: readonly Running[], loads: readonly Load[]): Promise<void> {
     for (const load of loads) {
-      const some = running.filter(({ stack }) => load.takes?.(stack.name) ?? true);
+      const some = running.filter(({ stack }) => load.takes?.(stack.alias ?? stack.name) ?? true);
       for (const round of this.rounds) {
         for (const each of inTurn(some, round)) await this.measure(each, load, round);
       }
@@ -175,7 +176,9 @@ export class Bench {
 
   /** Notes a command that the part starts by itself. */
   command(name: string, words: readonly string[]): void {
-    this.#commands[name] ??= words.join(" ").replaceAll(`${ROOT}/`, "");
+    const { before } = this.settings;
+    const line = words.join(" ").replaceAll(`${ROOT}/`, "");
+    this.#commands[name] ??= before === null ? line : line.replaceAll(`${before}/`, "BEFORE/");
   }
 
   /** Holds one against another, beside those that stacks name themselves. */

@@ -67,11 +67,11 @@ function said(program: string, ...args: string[]): string {
   return error === undefined ? `${stdout}${stderr}`.trim() : "";
 }
 
-/** The commit of this repository, with "+" where the sources differ from it; empty without git. */
-export function commit(): string {
-  const id = spawnSync("git", ["-C", ROOT, "rev-parse", "--short=12", "HEAD"], { encoding: "utf8" });
+/** The commit of a checkout, with "+" where the sources differ from it; empty without git. */
+export function commit(folder = ROOT): string {
+  const id = spawnSync("git", ["-C", folder, "rev-parse", "--short=12", "HEAD"], { encoding: "utf8" });
   if (id.status !== 0) return "";
-  const changed = spawnSync("git", ["-C", ROOT, "status", "--porcelain", "--", "src", "python", "bench"], {
+  const changed = spawnSync("git", ["-C", folder, "status", "--porcelain", "--", "src", "python", "bench"], {
     encoding: "utf8",
   });
   const sources = changed.stdout.split("\n").filter((line) => line !== "" && !line.includes("bench/results"));

@@ -38,7 +38,7 @@ function facts({ machine, settings, commit, versions }: Results): string[] {
   return [
     `- Machine: ${machine.cores} x ${machine.cpu}, ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB, Linux ${machine.kernel}; ${placed}.`,
     `- Limits: ${machine.openFiles} open files; ${sysctl.join("; ")}.`,
-    `- Headrace: ${commit === "" ? "no commit" : commit}.`,
+    `- Headrace: ${commit === "" ? "no commit" : commit}.${settings.before === null ? "" : ` Before: ${settings.before}.`}`,
     `- Versions: ${[...own, ...platforms].join(", ")}.`,
   ];
 }

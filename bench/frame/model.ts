@@ -36,6 +36,8 @@ export interface Settings {
   readonly pin: { readonly servers: string; readonly load: string } | null;
   /** Parts of names of stacks; empty for all. */
   readonly stacks: readonly string[];
+  /** Another checkout, whose Headrace takes part as a peer; null for none. */
+  readonly before: string | null;
 }
 
 export interface Machine {

@@ -1,4 +1,6 @@
-/** The flags that say how much is measured, each also from the environment, so that `make bench ROUNDS=7` works. Pure. */
+/** The flags that say how much is measured, each also from the environment, so that `make bench ROUNDS=7` works. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Settings } from "./model.ts";
 
 export class UsageError extends Error {}
@@ -34,7 +36,18 @@ export function readSettings(
     quick,
     pin: readPin(text("pin")),
     stacks: (text("stacks") ?? "").split(",").filter((part) => part !== ""),
+    before: readBefore(text("before")),
   };
+}
+
+function readBefore(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const folder = resolve(text);
+  if (!existsSync(join(folder, "headrace")))
+    throw new UsageError(
+      `--before is ${text}; it must be a checkout of Headrace, with its packages installed`,
+    );
+  return folder;
 }
 
 function readPin(text: string | undefined): Settings["pin"] {

@@ -31,6 +31,8 @@ export interface Place {
 
 export interface Stack {
   readonly name: string;
+  /** Whose place it takes in a part's choice of stacks. Default: its own name. */
+  readonly alias?: string;
   /** Name of the Headrace that it is held against; null for a Headrace. */
   readonly against: string | null;
   /** What answers when it is up. Default: the app's path. */

@@ -48,7 +48,7 @@ export function results(parts: readonly PartResult[]): Results {
     label: "",
     commit: "0123456789ab",
     command: "scripts/bun bench/run.ts --only made-up",
-    settings: { rounds: 4, seconds: 1, quick: false, budget: 30, pin: null, stacks: [] },
+    settings: { rounds: 4, seconds: 1, quick: false, budget: 30, pin: null, stacks: [], before: null },
     machine: {
       cpu: "A processor",
       cores: 2,

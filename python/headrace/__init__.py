@@ -12,6 +12,9 @@ __all__ = ["__version__", "after_fork", "before_fork", "context_headers", "remai
 
 _Hook = TypeVar("_Hook", bound=Callable[[], object])
 
+_COROUTINE = 0x80
+"""inspect.CO_COROUTINE: that module takes longer to import than all of this one."""
+
 before_fork_hooks: List[Callable[[], object]] = []
 after_fork_hooks: List[Callable[[], object]] = []
 
@@ -60,8 +63,9 @@ def remaining() -> Optional[float]:
 def before_fork(hook: _Hook) -> _Hook:
     """Register `hook()` to run in the process that has imported the app, before each fork of an instance. Usable as a decorator.
 
-    Not run where no fork happens.
+    Not run where no fork happens, nor where an instance imports the app after it. Raises TypeError for an `async def`.
     """
+    _check(hook, "before_fork")
     before_fork_hooks.append(hook)
     return hook
 
@@ -70,7 +74,18 @@ def after_fork(hook: _Hook) -> _Hook:
     """Register `hook()` to run in each instance, once, before it serves and before its lifespan begins. Usable as a decorator.
 
     The place to open what instances cannot share: connections, threads, random generators. It runs after the fork; where an
-    instance is not forked, or imports the app itself, after that import.
+    instance is not forked, or imports the app itself, after that import. Raises TypeError for an `async def`.
     """
+    _check(hook, "after_fork")
     after_fork_hooks.append(hook)
     return hook
+
+
+def _check(hook: Callable[[], object], kind: str) -> None:
+    code = getattr(hook, "__code__", None)
+    if code is not None and code.co_flags & _COROUTINE:
+        name = getattr(hook, "__qualname__", repr(hook))
+        raise TypeError(
+            f"headrace.{kind} takes a plain function, and {name} is an async def: there is no event loop yet when it runs. "
+            "What has to be awaited belongs in the lifespan of the app."
+        )

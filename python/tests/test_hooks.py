@@ -170,6 +170,20 @@ def test_an_after_fork_hook_that_fails_in_a_spawned_instance_fails_its_start(pla
     assert "no database" in failed["traceback"]
 
 
+def test_an_async_hook_is_refused_where_it_is_registered(platform: Platform) -> None:
+    failed = platform.fail("app.py", APP + "import headrace\n@headrace.after_fork\nasync def connect():\n    pass\n")
+    assert failed["code"] == "app-import-failed"
+    assert "connect is an async def" in failed["message"]
+    assert "@headrace.after_fork" in failed["traceback"]
+
+
+def test_a_hook_that_gives_something_to_be_awaited_fails(platform: Platform) -> None:
+    source = "import headrace\nasync def connect():\n    pass\nheadrace.after_fork(lambda: connect())\n"
+    failed = platform.fail("app.py", APP + source)
+    assert failed["code"] == "hook-failed"
+    assert "there is no event loop yet" in failed["message"]
+
+
 def test_without_headrace_around_registering_does_nothing() -> None:
     code = f"""
 import sys

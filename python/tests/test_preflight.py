@@ -113,6 +113,15 @@ def test_an_open_event_loop_is_found_once_with_its_module(tmp_path: Path) -> Non
     assert [(each["kind"], each["module"]) for each in found] == [("loop", "loops")]
 
 
+@linux
+@pytest.mark.parametrize(
+    ("made", "module"), [("selectors.EpollSelector()", "polls"), ("select.epoll()", "")], ids=["selector", "bare"]
+)
+def test_an_open_epoll_object_is_found(tmp_path: Path, made: str, module: str) -> None:
+    found = probe(tmp_path, "import polls\n", polls=f"import select, selectors\nkeep = {made}\n")["findings"]
+    assert [(each["kind"], each["module"]) for each in found] == [("epoll", module)]
+
+
 def test_an_event_loop_that_was_closed_is_no_matter(tmp_path: Path) -> None:
     source = "import asyncio\nasync def main(): pass\nasyncio.run(main())\n"
     assert probe(tmp_path, source)["findings"] == []

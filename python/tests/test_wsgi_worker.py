@@ -31,11 +31,22 @@ def app(environ, start_response):
         end = time.monotonic() + 0.01
         while time.monotonic() < end:
             pass
+    elif path == "/ticker":
+        return Ticker(start_response)
     elif path == "/slow-close":
         start_response("200 OK", [("Content-Length", "2")])
         return Slow()
     start_response("200 OK", [])
     return [path.encode()]
+
+
+class Ticker:
+    def __init__(self, start_response):
+        start_response("200 OK", [])
+    def __iter__(self):
+        while True:
+            time.sleep(0.005)
+            yield b"tick"
 
 
 class Slow:
@@ -85,6 +96,22 @@ def test_disconnect_reaches_running_requests(platform: Platform) -> None:
         gateway.get("/")
         instance.tell("disconnect")
         stream.expect_done()
+    assert instance.stop() == 0
+
+
+def test_disconnect_of_what_had_begun_at_the_time_before(platform: Platform) -> None:
+    instance = start(platform)
+    with instance.connect() as gateway:
+        waiting, ticker = gateway.request("GET", "/wait"), gateway.request("GET", "/ticker")
+        ticker.expect(f.RESPONSE)
+        instance.tell("drain")
+        instance.tell("disconnect", begun=True)
+        frame = ticker.next()
+        while frame.type == f.DATA:
+            frame = ticker.next()
+        assert frame.type == f.DONE, "as for a client that is gone"
+        gateway.get("/step")
+        assert waiting.answer().body == b"/wait"
     assert instance.stop() == 0
 
 

@@ -85,8 +85,14 @@ export const adminErrors = {
   target_unclear: {
     exit: Exit.USAGE,
     whose: "user",
-    text: "It is not clear which Headrace a command means, or there is none.",
+    text: "It is not clear which Headrace a command means, or it cannot be reached that way.",
     hint: "headrace ps lists those that run here; --name and --admin choose.",
+  },
+  target_missing: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "No Headrace of this user runs here, or none of that name.",
+    hint: "headrace ps lists those that run here.",
   },
   admin_unreachable: {
     exit: Exit.SYSTEM,

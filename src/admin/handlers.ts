@@ -55,6 +55,7 @@ export function makeHandlers(tools: HandlerTools): Handlers<Routes> {
     events: ({ query, request }) => eventStream(tools, query, request.headers.get("last-event-id")),
     logs: ({ query, request }) => logStream(tools, query, request.headers.get("last-event-id")),
     reload: async ({ request }) => acted(await ports.reload(request.signal), "admin_starting"),
+    stop: async () => acted(await ports.stop(), "admin_starting"),
     stacks: async ({ params }) => acted(await ports.stacks(params.instance), "admin_instance_unknown"),
     restartService: async ({ params }) =>
       acted(await ports.restartService(params.service), "admin_service_unknown"),

@@ -55,6 +55,8 @@ export interface AdminPorts {
   rollback(service: string, client: AbortSignal): Promise<Outcome<TrafficReport>>;
   /** Builds new instances, swaps, retires the old ones. Resolves when the new ones serve, or could not. */
   reload(client: AbortSignal): Promise<ActionOutcome>;
+  /** Begins to take all of it down, as SIGTERM does: what is in flight finishes. Resolves when it has begun. */
+  stop(): Promise<ActionOutcome>;
   /** Writes the stacks of all threads of an instance to its log. */
   stacks(instance: string): Promise<ActionOutcome>;
   /** Replaces all instances of a service, one after the other. Resolves when all are replaced, or one could not be. */

@@ -98,6 +98,7 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     metrics: () => Promise.resolve([{ name: "x", kind: "gauge", help: "h", samples: [] }]),
     decisions: () => world.decisions ?? null,
     reload: () => act("reload")(),
+    stop: act("stop"),
     stacks: act("stacks"),
     restartService: act("restartService"),
     stopService: act("stopService"),

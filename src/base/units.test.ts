@@ -1,5 +1,13 @@
 import { expect, test } from "bun:test";
-import { parseDuration, parseSize, showDuration, showSize, writeDuration, writeSize } from "./units.ts";
+import {
+  parseCores,
+  parseDuration,
+  parseSize,
+  showDuration,
+  showSize,
+  writeDuration,
+  writeSize,
+} from "./units.ts";
 
 test("durations are read with their unit, bare numbers as seconds", () => {
   const cases: [string, number | null][] = [
@@ -19,6 +27,24 @@ test("durations are read with their unit, bare numbers as seconds", () => {
     ["s", null],
     ["1e3", null],
     ["9".repeat(30), null],
+    // As Go writes them.
+    [".5s", 500],
+    ["1.s", 1_000],
+    ["+5s", 5_000],
+    ["+1h.5m", 3_630_000],
+    ["500us", 1],
+    ["1500\u00b5s", 2],
+    ["1500\u03bcs", 2],
+    ["2000000ns", 2],
+    [".s", null],
+    ["+", null],
+    ["++1s", null],
+    ["1s+1s", null],
+    // 0 would mean that there is no limit.
+    ["0.0001s", null],
+    ["0.4ms", null],
+    ["1ns", null],
+    ["0ns", 0],
   ];
   for (const [text, ms] of cases) expect([text, parseDuration(text)]).toEqual([text, ms]);
 });
@@ -39,15 +65,60 @@ test("sizes are read in powers of 1000 and, with an i, of 1024", () => {
     ["-1", null],
     ["1XB", null],
     ["9999999999TiB", null],
+    // As Kubernetes writes them.
+    ["1e9", 1e9],
+    ["129e6", 129e6],
+    ["1E3", 1_000],
+    ["12e-1", 1],
+    ["1E", 1e18],
+    ["1Ei", 2 ** 60],
+    ["1Pi", 2 ** 50],
+    ["1P", 1e15],
+    [".5Gi", 2 ** 29],
+    ["+1Gi", 2 ** 30],
+    ["1.Ki", 1_024],
+    ["256m", null],
+    ["256mb", 256e6],
+    ["256mi", 2 ** 28],
+    ["1e", null],
+    ["1e3Ki", null],
+    ["1e999", null],
+    ["8Ei", null],
+    // 0 would mean that there is no limit.
+    ["0.1", null],
+    ["1e-3", null],
+    ["0Mi", 0],
   ];
   for (const [text, bytes] of cases) expect([text, parseSize(text)]).toEqual([text, bytes]);
+});
+
+test("cores are read to a thousandth", () => {
+  const cases: [string, number | null][] = [
+    ["2", 2],
+    ["2.0000", 2],
+    ["0.5", 0.5],
+    [".5", 0.5],
+    ["+.5", 0.5],
+    ["500m", 0.5],
+    ["1.5m", 0.002],
+    ["250000u", 0.25],
+    ["250000000n", 0.25],
+    ["1e-1", 0.1],
+    ["0.33333", 0.333],
+    ["0", 0],
+    ["1n", null],
+    ["1k", null],
+    ["", null],
+    ["-1", null],
+  ];
+  for (const [text, amount] of cases) expect([text, parseCores(text)]).toEqual([text, amount]);
 });
 
 test("what is written is read back exactly", () => {
   for (const ms of [0, 1, 999, 1_000, 1_500, 30_000, 90_000, 300_000, 3_661_001, 86_400_000]) {
     expect(parseDuration(writeDuration(ms))).toBe(ms);
   }
-  for (const bytes of [0, 1, 1_000, 1_024, 1_500, 16_384, 2 ** 30, 2 ** 30 + 1]) {
+  for (const bytes of [0, 1, 1_000, 1_024, 1_500, 16_384, 2 ** 30, 2 ** 30 + 1, 2 ** 60, 1e18]) {
     expect(parseSize(writeSize(bytes))).toBe(bytes);
   }
   expect(writeDuration(300_000)).toBe("5m");

@@ -1,6 +1,10 @@
 /** Durations and sizes as people write them, and back. Pure. */
 
 const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  "\u00b5s": 1e-3,
+  "\u03bcs": 1e-3,
   ms: 1,
   s: 1_000,
   m: 60_000,
@@ -8,51 +12,74 @@ const DURATION_UNITS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-const SIZE_UNITS: Readonly<Record<string, number>> = {
-  b: 1,
-  k: 1e3,
-  kb: 1e3,
-  ki: 2 ** 10,
-  kib: 2 ** 10,
-  m: 1e6,
-  mb: 1e6,
-  mi: 2 ** 20,
-  mib: 2 ** 20,
-  g: 1e9,
-  gb: 1e9,
-  gi: 2 ** 30,
-  gib: 2 ** 30,
-  t: 1e12,
-  tb: 1e12,
-  ti: 2 ** 40,
-  tib: 2 ** 40,
-};
+/** By their first letter, in lower case. */
+const SIZE_POWERS: Readonly<Record<string, number>> = { k: 1, m: 2, g: 3, t: 4, p: 5, e: 6 };
+
+/** `1`, `1.5`, `.5`, `1.`: as Go and Kubernetes write numbers. */
+const NUMBER = "(?:\\d+(?:\\.\\d*)?|\\.\\d+)";
+const BARE = new RegExp(`^\\+?${NUMBER}$`);
+const PART = new RegExp(`(${NUMBER})(ns|us|\u00b5s|\u03bcs|ms|s|m|h|d)`, "g");
+const PARTS = new RegExp(`^\\+?(?:${PART.source})+$`);
+const QUANTITY = new RegExp(`^(\\+?${NUMBER})(?:([eE][+-]?\\d{1,3})| ?([a-zA-Z]*))$`);
 
 /**
- * Milliseconds of a duration: `500ms`, `30s`, `1.5m`, `1h30m`, `2d`; a bare number is seconds.
- * `null` when the text is none.
+ * Milliseconds of a duration as Go writes them, with days: `500ms`, `30s`, `1.5m`, `1h30m`, `2d`, `500us`; a bare number is seconds.
+ * Whole ones: `null` when the text is none, or is so short that nothing would be left of it.
  */
 export function parseDuration(text: string): number | null {
+  const ms = exactDuration(text);
+  return ms === null || ms > Number.MAX_SAFE_INTEGER ? null : whole(ms);
+}
+
+/** The same without rounding. */
+export function exactDuration(text: string): number | null {
   const trimmed = text.trim();
-  if (/^\d+(\.\d+)?$/.test(trimmed)) return finite(Math.round(Number(trimmed) * 1_000));
-  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(trimmed)) return null;
+  if (BARE.test(trimmed)) return Number(trimmed) * 1_000;
+  if (!PARTS.test(trimmed)) return null;
   let total = 0;
-  for (const [, amount, unit] of trimmed.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
-    total += Number(amount) * DURATION_UNITS[unit!]!;
-  }
-  return finite(Math.round(total));
+  for (const [, amount, unit] of trimmed.matchAll(PART)) total += Number(amount) * DURATION_UNITS[unit!]!;
+  return total;
 }
 
-/** Bytes of a size: `512`, `16KiB`, `256Mi`, `1GB`; K, M, G, T are powers of 1000, with an `i` of 1024. `null` when the text is none. */
+/** What a size must be below: what counts bytes in 64 bits holds it. */
+const TOO_MANY_BYTES = 2 ** 63;
+
+/**
+ * Bytes of a size as Kubernetes writes them: `512`, `256Mi`, `1e9`; K, M, G, T, P, E are powers of 1000, with an `i` of 1024, and a `B`
+ * may follow: `16KiB`, `1GB`. `null` when the text is none, when less than a byte would be left, and for `256m`: there a small m is a
+ * thousandth, and nobody who writes it means that.
+ */
 export function parseSize(text: string): number | null {
-  const match = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text.trim());
-  if (match === null) return null;
-  const factor = match[2] === "" ? 1 : SIZE_UNITS[match[2]!.toLowerCase()];
-  return factor === undefined ? null : finite(Math.round(Number(match[1]) * factor));
+  const [, amount, exponent = "", unit = ""] = QUANTITY.exec(text.trim()) ?? [];
+  if (amount === undefined) return null;
+  const factor = unit === "" ? 1 : sizeUnit(unit);
+  const bytes = Number(`${amount}${exponent}`) * (factor ?? Number.NaN);
+  return bytes < TOO_MANY_BYTES ? whole(bytes) : null;
 }
 
-function finite(value: number): number | null {
-  return Number.isSafeInteger(value) ? value : null;
+function sizeUnit(unit: string): number | null {
+  if (/^b$/i.test(unit)) return 1;
+  const [, letter, binary] = /^([kmgtpe])(i?)b?$/i.exec(unit) ?? [];
+  if (letter === undefined || unit === "m" || unit === "e") return null;
+  return (binary === "" ? 1_000 : 1_024) ** SIZE_POWERS[letter.toLowerCase()]!;
+}
+
+/**
+ * Cores, as Kubernetes writes them: `2`, `0.5`, `500m`, `1e-1`; to a thousandth. `null` when the text is none, or less than that would be
+ * left.
+ */
+export function parseCores(text: string): number | null {
+  const [, amount, exponent = "", unit = ""] = QUANTITY.exec(text.trim()) ?? [];
+  const factors: Readonly<Record<string, number>> = { "": 1, m: 1e-3, u: 1e-6, n: 1e-9 };
+  if (amount === undefined || !Object.hasOwn(factors, unit)) return null;
+  const milli = whole(Number(`${amount}${exponent}`) * factors[unit]! * 1_000);
+  return milli === null || !Number.isFinite(milli) ? null : milli / 1_000;
+}
+
+/** Rounded; never from something to nothing, for 0 often means that there is no limit. */
+function whole(value: number): number | null {
+  const rounded = Math.round(value);
+  return rounded === 0 && value > 0 ? null : rounded;
 }
 
 /** A duration as {@link parseDuration} reads it, exact: `1m30s`, `500ms`, `0`. */
@@ -73,7 +100,7 @@ export function writeDuration(ms: number): string {
 /** A size as {@link parseSize} reads it, exact: `16KiB`, `1GiB`, `1500`. */
 export function writeSize(bytes: number): string {
   for (const unit of ["TiB", "GiB", "MiB", "KiB"]) {
-    const size = SIZE_UNITS[unit.toLowerCase()]!;
+    const size = sizeUnit(unit)!;
     if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit}`;
   }
   return String(bytes);

@@ -55,14 +55,21 @@ export interface Place {
  * @throws HeadraceError when there is none, or it is not clear which
  */
 export function findPlace(target: Target, io: Io): Place {
-  const { admin, name } = target;
-  const given = admin === "" ? (io.env["HEADRACE_ADMIN_URL"] ?? "") : admin;
-  const token = readToken(target, io.env);
-  if (given !== "" && name === "") return { ...parsePlace(given), token, state: null };
-  if (admin !== "") throw refused("--name and --admin both say which Headrace is meant: write one of them.");
-  const state = chosen(name, io);
+  const given = givenPlace(target, io);
+  if (given !== null) return given;
+  const state = chosen(target.name, io);
   if (state.adminUrl === "") throw refused(`The admin port of ${state.service} is off.`);
-  return { ...placeOf(state), token, state };
+  return { ...placeOf(state), token: readToken(target, io.env), state };
+}
+
+/** The one whose admin API the flags or the environment name; null when one that left its note here is meant. @throws HeadraceError */
+export function givenPlace(target: Target, io: Io): Place | null {
+  const { admin, name } = target;
+  if (admin !== "" && name !== "")
+    throw refused("--name and --admin both say which Headrace is meant: write one of them.");
+  const given = admin === "" ? (io.env["HEADRACE_ADMIN_URL"] ?? "") : admin;
+  if (given === "" || name !== "") return null;
+  return { ...parsePlace(given), token: readToken(target, io.env), state: null };
 }
 
 const LOCAL = "http://localhost";
@@ -94,18 +101,30 @@ function readToken({ adminTokenFile }: Target, env: Environment): string {
   }
 }
 
-/** The one Headrace on this machine that is meant. @throws HeadraceError when there is none, or several */
-export function chosen(name: string, io: Io): RunState {
+/** Those on this machine that are of this name, all without one; oldest first. @throws HeadraceError when there is none of the name */
+export function named(name: string, io: Io): readonly RunState[] {
   const all = listRunStates(runDirPath(io.env, process.getuid?.() ?? 0));
   const fit = all.filter((state) => name === "" || state.service === name);
+  if (fit.length === 0 && name !== "") throw missing(`No ${name} of this user runs here.`);
+  return fit;
+}
+
+/** The one Headrace on this machine that is meant. @throws HeadraceError when there is none, or several */
+export function chosen(name: string, io: Io): RunState {
+  const fit = named(name, io);
   const [only, second] = fit;
-  if (only === undefined)
-    throw refused(name === "" ? "No Headrace of this user runs here." : `No ${name} of this user runs here.`);
-  if (second !== undefined) {
-    const names = fit.map(({ service, pid }) => `${service} (${pid})`).join(", ");
-    throw refused(`Several run here: ${names}. Say which one with --name, or with --admin.`);
-  }
-  return only;
+  if (only === undefined) throw missing("No Headrace of this user runs here.");
+  if (second === undefined) return only;
+  const list = fit.map(({ service, pid, adminUrl }) => {
+    return `${service} (pid ${pid}, ${adminUrl === "" ? "its admin port is off" : adminUrl})`;
+  });
+  // Where all have one name, it does not tell them apart.
+  const byName = new Set(fit.map(({ service }) => service)).size > 1 ? "--name, or with --admin" : "--admin";
+  throw refused(`Several run here: ${list.join(", ")}. Say which one with ${byName}.`);
+}
+
+function missing(message: string): HeadraceError {
+  return new HeadraceError("target_missing", message, { exit: Exit.USAGE });
 }
 
 function refused(message: string): HeadraceError {

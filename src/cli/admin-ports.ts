@@ -4,8 +4,16 @@ import { revisionName } from "../config/service.ts";
 import type { RunningApplication } from "../platform/application.ts";
 import type { Running } from "../platform/start.ts";
 
-/** Binds the admin server to what runs, once it does. @param running null until the start is done */
-export function adminPorts(service: string, running: () => Running | null): AdminPorts {
+/** What the command does with what runs. */
+export interface Acts<T> {
+  /** Null until the start is done. */
+  readonly running: () => T | null;
+  /** Begins the stop that SIGTERM would. */
+  readonly stop: (reason: string) => void;
+}
+
+/** Binds the admin server to what runs, once it does. */
+export function adminPorts(service: string, { running, stop }: Acts<Running>): AdminPorts {
   const alone = async (name: string) => (name === service ? ALONE : ({ kind: "unknown-service" } as const));
   const notAlone = async (name: string) => (name === service ? SOLE : ({ kind: "unknown-service" } as const));
   return {
@@ -29,6 +37,7 @@ export function adminPorts(service: string, running: () => Running | null): Admi
     metrics: async () => (await running()?.metrics()) ?? [],
     decisions: () => running()?.decisions() ?? null,
     reload: () => act(running(), (here) => here.reload().then(() => true)),
+    stop: () => act(running(), () => stopped(stop)),
     restartService: (name) => {
       if (name !== service) return Promise.resolve({ kind: "unknown-service" });
       return act(running(), (here) => here.restartAll().then(() => true));
@@ -53,11 +62,16 @@ const SOLE = {
   message: "headrace run serves one service. headrace down stops it.",
 } as const;
 
-/** The same for an application. @param reload reads the file again and applies it */
+function stopped(stop: (reason: string) => void): true {
+  stop("POST /v1/stop");
+  return true;
+}
+
+/** The same for an application. @param acts `reload` reads the file again and applies it */
 export function applicationPorts(
-  running: () => RunningApplication | null,
-  reload: (client: AbortSignal) => Promise<void>,
+  acts: Acts<RunningApplication> & { readonly reload: (client: AbortSignal) => Promise<void> },
 ): AdminPorts {
+  const { running, reload, stop } = acts;
   return {
     readiness: () => running()?.ready() ?? { ready: false, why: "the start is still under way" },
     status: async () => (await running()?.services())?.[0] ?? null,
@@ -75,6 +89,7 @@ export function applicationPorts(
     metrics: async () => (await running()?.metrics()) ?? [],
     decisions: () => (running() === null ? null : []),
     reload: (client) => act(running(), () => reload(client).then(() => true)),
+    stop: () => act(running(), () => stopped(stop)),
     restartService: (name) => act(running(), (here) => here.restartService(name)),
     stopService: (name, client) => act(running(), (here) => here.stopService(name, client)),
     startService: (name, client) => act(running(), (here) => here.startService(name, client)),

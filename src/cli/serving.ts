@@ -7,10 +7,20 @@ import { EventFeed, FEED } from "../admin/feed.ts";
 import type { AdminPorts } from "../admin/ports.ts";
 import { type AdminServer, startAdmin } from "../admin/server.ts";
 import { readToken } from "../admin/token.ts";
+import { Exit, HeadraceError } from "../base/errors.ts";
 import type { Undo } from "../base/release.ts";
+import { keyOfFlag } from "../config/file/translate.ts";
 import type { Environment } from "../config/parse.ts";
 import type { RunConfig } from "../config/run-config.ts";
-import { removeRunState, socketPath, startTicks, writeRunState } from "../config/rundir.ts";
+import {
+  listRunStates,
+  type RunState,
+  removeRunState,
+  runDirPath,
+  socketPath,
+  startTicks,
+  writeRunState,
+} from "../config/rundir.ts";
 import type { LogRecord } from "../model/log.ts";
 import { type LogStore, openLogs, openStore, type RunLogs, shared } from "../platform/run-logs.ts";
 import type { Io } from "./io.ts";
@@ -74,6 +84,34 @@ export function openAdmin(
     store: about.store,
     log: about.logs.log,
   });
+}
+
+/**
+ * Why a start failed, as its command puts it: who has the port, where that is another Headrace of this user, and under `headrace up` the
+ * keys instead of the flags.
+ */
+export function explained(
+  error: unknown,
+  about: { readonly config: RunConfig; readonly io: Io },
+  keys = false,
+) {
+  if (!(error instanceof HeadraceError) || error.exit !== Exit.USAGE) return error;
+  const { code, exit, hint, detail, cause } = error;
+  const holder = holderOf(code, about.config, about.io);
+  const message =
+    holder === null
+      ? error.message
+      : `${error.message} It is headrace ${holder.service} (pid ${holder.pid}).`;
+  const words = keys ? keyOfFlag : (text: string) => text;
+  return new HeadraceError(code, words(message), { exit, hint: words(hint), detail, cause });
+}
+
+function holderOf(code: string, { port, adminPort }: RunConfig, io: Io): RunState | null {
+  const wanted = code === "port_taken" ? port : code === "admin_port_taken" ? adminPort : 0;
+  if (wanted === 0) return null;
+  const has = (url: string) => URL.parse(url)?.port === String(wanted);
+  const all = listRunStates(runDirPath(io.env, process.getuid?.() ?? 0));
+  return all.find(({ url, adminUrl }) => has(url) || has(adminUrl)) ?? null;
 }
 
 /** A start that was given up is no failure. */

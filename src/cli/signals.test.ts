@@ -58,6 +58,19 @@ test("a process and its group are signalled at once: that is one request", () =>
   expect(calls).toEqual(["stop SIGTERM", "stop SIGTERM forced"]);
 });
 
+test("what is asked for otherwise is a first signal, and never a second", () => {
+  const { clock, signals, running, calls, events } = listen();
+  signals.stop("too early");
+  signals.serve(running);
+  signals.stop("POST /v1/stop");
+  clock.advance(1_000);
+  signals.stop("POST /v1/stop");
+  expect(calls).toEqual(["stop POST /v1/stop"]);
+  process.emit("SIGTERM", "SIGTERM");
+  expect(calls.slice(1)).toEqual(["stop SIGTERM forced"]);
+  expect(events()).toEqual(["cli.draining", "cli.forced"]);
+});
+
 test("SIGHUP reloads while it serves, and not while it stops", () => {
   const { signals, running, calls } = listen();
   process.emit("SIGHUP", "SIGHUP");

@@ -17,6 +17,8 @@ export interface Signals {
   readonly early: Promise<number>;
   /** From now on signals act on `running`. */
   serve(running: Stoppable): void;
+  /** Does what a first SIGTERM would while it serves. Asked for again, or at any other time, nothing. */
+  readonly stop: (reason: string) => void;
   close(): void;
 }
 
@@ -33,7 +35,7 @@ const SAME_REQUEST_MS = 200;
  *  starting ──SIGTERM, SIGINT──▶ cancelled ──SIGTERM, SIGINT──▶ ended early
  *     │ serve()
  *     ▼
- *  serving ──SIGTERM, SIGINT──▶ draining ──SIGTERM, SIGINT──▶ forced
+ *  serving ──SIGTERM, SIGINT, stop()──▶ draining ──SIGTERM, SIGINT──▶ forced
  *     └──SIGHUP──▶ serving (reload)
  * ```
  */
@@ -46,6 +48,12 @@ export function listenToSignals(log: LogSink, clock: Pick<Clock, "now"> = system
 
   const say = (event: keyof typeof cliEvents, message: string) => log(cliRecord(event, message));
 
+  const drain = (reason: string) => {
+    state = "draining";
+    stopAsked = clock.now();
+    void running?.stop(reason);
+    say("cli.draining", "Requests in flight may finish; a second signal cuts them.");
+  };
   const end = (name: Name) => {
     const again = clock.now() - stopAsked >= SAME_REQUEST_MS;
     if (state === "starting") {
@@ -55,12 +63,8 @@ export function listenToSignals(log: LogSink, clock: Pick<Clock, "now"> = system
       cancel.abort(128 + constants.signals[name]);
     } else if (state === "cancelled" && again) {
       early.resolve(128 + constants.signals[name]);
-    } else if (state === "serving") {
-      state = "draining";
-      stopAsked = clock.now();
-      void running?.stop(name);
-      say("cli.draining", "Requests in flight may finish; a second signal cuts them.");
-    } else if (state === "draining" && again) {
+    } else if (state === "serving") drain(name);
+    else if (state === "draining" && again) {
       state = "forced";
       say("cli.forced", `A second ${name}: stopping at once.`);
       void running?.stop(name, { force: true });
@@ -70,7 +74,7 @@ export function listenToSignals(log: LogSink, clock: Pick<Clock, "now"> = system
     if (state !== "serving") return;
     say("cli.reload", "SIGHUP: the app is loaded anew.");
     running?.reload().catch((error: unknown) => {
-      // The pool has told why a reload of the app failed, traceback and all; anything else would be silent.
+      // What is refused, or does not start, has told why, traceback and all; anything else would be silent.
       if (!(error instanceof HeadraceError))
         say("cli.reload_failed", `The reload failed: ${messageOf(error)}`);
     });
@@ -91,6 +95,9 @@ export function listenToSignals(log: LogSink, clock: Pick<Clock, "now"> = system
         state = "draining";
         void running.stop("a signal during the start");
       } else state = "serving";
+    },
+    stop(reason) {
+      if (state === "serving") drain(reason);
     },
     close() {
       for (const [name, listener] of listeners) process.off(name, listener);

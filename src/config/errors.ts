@@ -20,13 +20,21 @@ export const configErrors = {
     text: "Two options contradict each other, or one needs another.",
   },
   app_missing: { exit: Exit.USAGE, whose: "user", text: "No app is named." },
-  app_not_found: { exit: Exit.USAGE, whose: "user", text: "The app's file or module does not exist." },
+  app_not_found: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "The app's file or module does not exist, or has not what is named.",
+  },
   file_unreadable: {
     exit: Exit.USAGE,
     whose: "user",
     text: "A file or folder that an option names cannot be read.",
   },
-  env_file_invalid: { exit: Exit.USAGE, whose: "user", text: "A line of an --env-file is not KEY=VALUE." },
+  env_file_invalid: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "A line of an --env-file is not KEY=VALUE, or names a secret, which only headrace.yaml can.",
+  },
   file_invalid: {
     exit: Exit.USAGE,
     whose: "user",
@@ -42,6 +50,11 @@ export const configErrors = {
     exit: Exit.USAGE,
     whose: "user",
     text: "headrace.yaml refers to an environment variable that is not set, and gives no default.",
+  },
+  secret_missing: {
+    exit: Exit.USAGE,
+    whose: "user",
+    text: "A secret that headrace.yaml refers to cannot be read.",
   },
   trace_invalid: {
     exit: Exit.USAGE,

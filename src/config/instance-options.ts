@@ -74,7 +74,7 @@ export const instanceOptions = {
     min: "16MiB",
     zero: true,
     fallback: "0",
-    doc: "An instance that needs more is replaced, though nothing holds it to that. 0: nine tenths of --memory, if that is given.",
+    doc: "An instance that needs more is replaced, though nothing holds it to that; so is one that needs more than nine tenths of --memory. 0: no limit of its own.",
   }),
   maxRequests: integer({
     flag: "max-requests",
@@ -109,6 +109,6 @@ export const instanceOptions = {
     flag: "drain-timeout",
     group: "Instances",
     fallback: "30s",
-    doc: "Time for requests in flight to finish when Headrace or an instance stops. 0: they are cut at once.",
+    doc: "Time for requests in flight to finish when Headrace stops; for WebSockets and streams also when their instance is replaced. 0: they are cut at once.",
   }),
 } as const;

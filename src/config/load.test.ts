@@ -52,7 +52,13 @@ describe("the app", () => {
   });
 
   test("is found in --app-dir too", () => {
-    expect(configOf(["main.py", "--app-dir", "shop"]).appDir).toBe(join(cwd, "shop"));
+    expect(configOf(["main.py", "--app-dir", "shop"])).toMatchObject({
+      appDir: join(cwd, "shop"),
+      appInDir: false,
+    });
+    writeFileSync(join(cwd, "shop", "side.py"), "");
+    const side = configOf(["side.py", "--app-dir", "shop", "--reload"]);
+    expect(side).toMatchObject({ appInDir: true, reloadDirs: [join(cwd, "shop")] });
     expect(problemsOf(["only.py", "--app-dir", "shop"])).toEqual(["app_not_found  There is no app only.py."]);
   });
 

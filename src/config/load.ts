@@ -3,6 +3,7 @@
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { messageOf, systemCode } from "../base/errors.ts";
 import { parseEnvFile } from "./envfile.ts";
+import { isReference } from "./file/variables.ts";
 import { runOptions } from "./options.ts";
 import { type Environment, parse } from "./parse.ts";
 import type { Problem } from "./problem.ts";
@@ -32,7 +33,8 @@ export function loadParsed(parsed: ParsedRun, env: Environment, facts: Facts, co
   const app = namedApp(parsed, env.FUNCTION_SOURCE);
   problems.push(...appProblems(parsed, app, facts.cwd, command));
   const files = readFiles(parsed, facts.cwd, problems, notices);
-  const resolved = resolve(parsed, app ?? "", files, facts);
+  const appInDir = isInDir(app ?? "", facts.cwd, absolute(parsed.values.appDir, facts.cwd));
+  const resolved = resolve(parsed, app ?? "", { ...files, appInDir }, facts);
   if (!resolved.ok) problems.push(...resolved.problems);
   if (problems.length > 0 || !resolved.ok) return { kind: "problems", problems, notices };
   return { kind: "config", config: resolved.config, notices };
@@ -87,13 +89,29 @@ function* missingApp(app: string, folders: readonly string[]): Generator<Problem
     const tried = folders.map((folder) => absolute(place, folder)).find((path) => isFile(path));
     if (tried === undefined) return;
     yield missing("", `${place} is a file and no module name.`, "Name a Python file that ends with .py.");
-  } else if (!places.some((path) => isFile(path) || isFile(`${path}/__init__.py`))) {
+  } else if (!places.some(isApp)) {
     const instead = `Check the path; relative ones begin at ${folders[0]}.`;
     yield { code: "app_not_found", subject: "", message: `There is no app ${place}.`, instead };
   }
 }
 
-function readFiles(parsed: ParsedRun, cwd: string, problems: Problem[], notices: Problem[]): Files {
+/** Files are looked for where the command was started, then in the folder of modules, as the worker does. */
+function isInDir(app: string, cwd: string, appDir: string): boolean {
+  if (!isFileApp(app)) return false;
+  const place = appPlace(app);
+  return !isApp(absolute(place, cwd)) && isApp(absolute(place, appDir));
+}
+
+function isApp(path: string): boolean {
+  return isFile(path) || isFile(`${path}/__init__.py`);
+}
+
+function readFiles(
+  parsed: ParsedRun,
+  cwd: string,
+  problems: Problem[],
+  notices: Problem[],
+): Omit<Files, "appInDir"> {
   const { values, origins } = parsed;
   const read = (origin: string, path: string): string => {
     if (path === "") return "";
@@ -109,6 +127,12 @@ function readFiles(parsed: ParsedRun, cwd: string, problems: Problem[], notices:
   for (const path of values.envFile) {
     const file = parseEnvFile(read(origins.envFile, path));
     Object.assign(env, file.variables);
+    for (const [name, value] of Object.entries(file.variables)) {
+      if (!isReference(value)) continue;
+      const message = `${name} in ${path} reads like a reference to a secret, and is plain text there.`;
+      const instead = "Write it under env in headrace.yaml.";
+      notices.push({ code: "env_file_invalid", subject: origins.envFile, message, instead });
+    }
     for (const { line, why } of file.wrong) {
       const message = `Line ${line} of ${path} cannot be read: ${why}.`;
       problems.push({

@@ -38,6 +38,81 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   k: "worker-class",
 };
 
+/** Keys of Compose, Kubernetes, Cloud Run, Procfiles and other servers, without case and dashes, and where they stand in headrace.yaml. */
+const KEYS_ELSEWHERE: Readonly<Record<string, string>> = {
+  replicas: "services.NAME.instances",
+  workers: "services.NAME.instances",
+  processes: "services.NAME.instances",
+  numinstances: "services.NAME.instances",
+  threads: "services.NAME.concurrency",
+  containerconcurrency: "services.NAME.concurrency",
+  autoscaling: "services.NAME.scale",
+  scaling: "services.NAME.scale",
+  minreplicas: "scale.min",
+  mininstances: "scale.min",
+  minscale: "scale.min",
+  maxreplicas: "scale.max",
+  maxinstances: "scale.max",
+  maxscale: "scale.max",
+  environment: "services.NAME.env",
+  envfrom: "services.NAME.envFile",
+  module: "services.NAME.app",
+  entrypoint: "services.NAME.app",
+  command: "services.NAME.app",
+  cmd: "services.NAME.app",
+  handler: "services.NAME.function",
+  workdir: "services.NAME.dir",
+  workingdir: "services.NAME.dir",
+  chdir: "services.NAME.dir",
+  ingress: "services.NAME.route",
+  rules: "services.NAME.route",
+  domain: "route.host",
+  domains: "route.host",
+  hostname: "route.host",
+  prefix: "route.path",
+  mem: "resources.memory",
+  memlimit: "resources.memory",
+  cpus: "resources.cpu",
+  timeoutseconds: "services.NAME.timeout",
+  healthcheck: "services.NAME.healthPath",
+  livenessprobe: "services.NAME.healthPath",
+  readinessprobe: "services.NAME.healthPath",
+  startupprobe: "services.NAME.startupTimeout",
+  gracefultimeout: "services.NAME.drainTimeout",
+  stopgraceperiod: "services.NAME.drainTimeout",
+  terminationgraceperiodseconds: "services.NAME.drainTimeout",
+  maxrequests: "recycle.requests",
+  ports: "listen.port",
+  bind: "listen.host",
+  ssl: "listen.tlsCert",
+  tls: "listen.tlsCert",
+  certfile: "listen.tlsCert",
+  keyfile: "listen.tlsKey",
+  logging: "logs",
+  loglevel: "logs.level",
+};
+
+const NO_IMAGE = "There are no images: name the code with app or function, and its interpreter with python.";
+
+/** What has no key here. */
+const ABSENT: Readonly<Record<string, string>> = {
+  image: NO_IMAGE,
+  build: NO_IMAGE,
+  dockerfile: NO_IMAGE,
+  version: "Leave it out: the file has no version.",
+  secrets: "Name them in env: A: secret:env/NAME, or secret:file/PATH.",
+  dependson: "Leave it out: all services start at once, and requests wait until theirs is there.",
+  restart: "Leave it out: instances that end are always replaced.",
+  volumes: "Leave it out: services run on this machine and see its files.",
+};
+
+/** A key that other programs have for it: its place here, or what to do. */
+export function nearestKey(unknown: string): { readonly key: string; readonly sentence: string } | null {
+  const plain = unknown.toLowerCase().replace(/[_-]/g, "");
+  if (Object.hasOwn(ABSENT, plain)) return { key: "", sentence: ABSENT[plain]! };
+  return Object.hasOwn(KEYS_ELSEWHERE, plain) ? { key: KEYS_ELSEWHERE[plain]!, sentence: "" } : null;
+}
+
 /** The flag (without dashes) that `unknown` most likely stands for, or null. */
 export function nearestFlag(unknown: string, flags: readonly string[]): string | null {
   const elsewhere = Object.hasOwn(ELSEWHERE, unknown) ? ELSEWHERE[unknown]! : null;
@@ -47,18 +122,28 @@ export function nearestFlag(unknown: string, flags: readonly string[]): string |
 /** The word closest to `unknown`, when it is close enough to be a slip of the finger, or the only one that begins so. */
 export function nearestWord(unknown: string, words: readonly string[]): string | null {
   const lower = unknown.toLowerCase();
-  const begun = words.filter((word) => lower.length >= 3 && word.startsWith(lower));
+  const begun = words.filter((word) => lower.length >= 3 && word.toLowerCase().startsWith(lower));
   if (begun.length === 1) return begun[0]!;
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(lower.length / 3)) + 1;
   for (const word of words) {
-    const between = distance(lower, word, bestDistance);
+    const between = distance(lower, word.toLowerCase(), bestDistance);
     if (between < bestDistance) {
       bestDistance = between;
       best = word;
     }
   }
   return best;
+}
+
+/** Those closest to `unknown`, the closest first, however far they are. */
+export function nearestWords(unknown: string, words: readonly string[], count: number): string[] {
+  const lower = unknown.toLowerCase();
+  const ranked = words.map((word) => ({ word, far: distance(lower, word.toLowerCase(), Infinity) }));
+  return ranked
+    .sort((a, b) => a.far - b.far)
+    .slice(0, count)
+    .map(({ word }) => word);
 }
 
 /** Edits (insert, delete, replace, swap of neighbours) between two words; gives up at `limit`. */

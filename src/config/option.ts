@@ -3,7 +3,14 @@
  * default, its check, its line in the help and its row in docs/cli.md all come from that declaration.
  */
 
-import { parseDuration, parseSize, writeDuration, writeSize } from "../base/units.ts";
+import {
+  exactDuration,
+  parseCores,
+  parseDuration,
+  parseSize,
+  writeDuration,
+  writeSize,
+} from "../base/units.ts";
 
 /** What reading one text gave: a value, or what would have been right ("a duration such as 30s"). */
 export type Reading<T> =
@@ -42,6 +49,18 @@ export interface Option<T> {
 /** A fragment of JSON Schema, draft 2020-12. */
 export interface JsonSchema {
   readonly [keyword: string]: unknown;
+}
+
+/** A number in patterns of JSON Schema: `1`, `1.5`, `.5`, `1.`. */
+const NUMBER = "([0-9]+([.][0-9]*)?|[.][0-9]+)";
+
+function anyOf(...schemas: readonly JsonSchema[]): JsonSchema {
+  return { anyOf: schemas };
+}
+
+/** A text that is like that as a whole. */
+function pattern(whole: string): JsonSchema {
+  return { type: "string", pattern: `^(${whole})$` };
 }
 
 /** What every maker takes. */
@@ -137,16 +156,20 @@ export function integer(basics: Basics & Range & { fallback: number }): Option<n
   });
 }
 
-/** A share in percent, 1 to 100: `70%` or `70`. A fallback of 0 stands for "not given". */
+/** A share in percent, 1 to 100: `70%`, `70` or `70.5%`. A fallback of 0 stands for "not given". */
 export function percent(basics: Basics & { fallback: number }): Option<number> {
   return make<number>(basics, {
     placeholder: "PERCENT",
     fallback: basics.fallback,
     fallbackText: basics.fallback === 0 ? "" : `${basics.fallback}%`,
-    schema: { type: ["integer", "string"], pattern: "^(100|[1-9][0-9]?) ?%?$", minimum: 1, maximum: 100 },
+    schema: anyOf(
+      { type: "number", minimum: 1, maximum: 100 },
+      pattern("(100([.]0*)?|[1-9][0-9]?([.][0-9]*)?) ?%?"),
+    ),
     read(value) {
-      const reading = readInteger(value.replace(/ ?%$/, ""), { min: 1, max: 100 }, "");
-      return reading.ok ? reading : { ok: false, wanted: "a share from 1% to 100%" };
+      const number = /^\d{1,3}(\.\d*)? ?%?$/.test(value) ? Number.parseFloat(value) : Number.NaN;
+      if (number >= 1 && number <= 100) return { ok: true, value: number };
+      return { ok: false, wanted: "a share from 1% to 100%" };
     },
   });
 }
@@ -184,17 +207,18 @@ export function duration(basics: Basics & { fallback: string; min?: string }): O
     placeholder: "DURATION",
     fallback,
     fallbackText: writeDuration(fallback),
-    schema: {
-      type: ["number", "string"],
-      minimum: 0,
-      pattern: "^([0-9]+([.][0-9]+)?|([0-9]+([.][0-9]+)?(ms|s|m|h|d))+)$",
-    },
+    schema: anyOf(
+      { type: "number", minimum: 0 },
+      pattern(`[+]?(${NUMBER}|(${NUMBER}(ns|us|\u00b5s|\u03bcs|ms|s|m|h|d))+)`),
+    ),
     read(value) {
+      const exact = exactDuration(value);
+      if (exact === null)
+        return { ok: false, wanted: "a duration, such as 30s, 500ms or 5m (a bare number is seconds)" };
+      if (exact > LONGEST_MS) return { ok: false, wanted: "a duration of at most 24 days" };
       const ms = parseDuration(value);
-      if (ms !== null && ms >= min && ms <= LONGEST_MS) return { ok: true, value: ms };
-      if (ms !== null && ms > LONGEST_MS) return { ok: false, wanted: "a duration of at most 24 days" };
-      if (ms !== null) return { ok: false, wanted: `a duration of at least ${writeDuration(min)}` };
-      return { ok: false, wanted: "a duration, such as 30s, 500ms or 5m (a bare number is seconds)" };
+      if (ms !== null && ms >= min) return { ok: true, value: ms };
+      return { ok: false, wanted: `a duration of at least ${min === 0 ? "1ms, or 0" : writeDuration(min)}` };
     },
   });
 }
@@ -207,20 +231,25 @@ export function size(basics: Basics & { fallback: string; min?: string; zero?: b
     placeholder: "SIZE",
     fallback,
     fallbackText: writeSize(fallback),
-    schema: {
-      type: ["number", "string"],
-      minimum: 0,
-      pattern: "^[0-9]+([.][0-9]+)? ?([bB]|[kKmMgGtT][iI]?[bB]?)?$",
-    },
+    schema: anyOf(
+      { type: "number", minimum: 0 },
+      pattern(`[+]?${NUMBER}([eE][+-]?[0-9]+| ?([bB]|[KMGTPEkgtp][iI]?[bB]?|[me]([iI][bB]?|[bB]))?)`),
+    ),
     read(value) {
       const bytes = parseSize(value);
       if (bytes !== null && (bytes >= min || (basics.zero === true && bytes === 0)))
         return { ok: true, value: bytes };
       if (bytes !== null) return { ok: false, wanted: `a size of at least ${writeSize(min)}` };
+      const [, milli] = /^(\+?[\d.]+) ?m$/.exec(value) ?? [];
+      if (milli !== undefined)
+        return { ok: false, wanted: `${milli}M or ${milli}Mi: a small m is a thousandth` };
       return { ok: false, wanted: "a size, such as 64KiB, 16Mi or 1GB (a bare number is bytes)" };
     },
   });
 }
+
+const LEAST_CORES = 0.01;
+const TOO_MANY_CORES = 10_000;
 
 /** Cores, as Kubernetes writes them: `0.5`, `500m`, `2`; 0 stands for "not given". */
 export function cores(basics: Basics): Option<number> {
@@ -228,12 +257,14 @@ export function cores(basics: Basics): Option<number> {
     placeholder: "CORES",
     fallback: 0,
     fallbackText: "",
-    schema: { type: ["number", "string"], minimum: 0.01, pattern: "^([0-9]+([.][0-9]+)?|[0-9]+m)$" },
+    schema: anyOf(
+      { type: "number", minimum: LEAST_CORES, exclusiveMaximum: TOO_MANY_CORES },
+      pattern(`[+]?${NUMBER}([eE][+-]?[0-9]+|[mun])?`),
+    ),
     read(value) {
-      const milli = /^(\d{1,7})m$/.exec(value);
-      const plain = /^\d{1,4}(\.\d{1,3})?$/.test(value) ? Number(value) : Number.NaN;
-      const amount = milli === null ? plain : Number(milli[1]) / 1_000;
-      if (amount >= 0.01) return { ok: true, value: amount };
+      const amount = parseCores(value);
+      if (amount !== null && amount >= LEAST_CORES && amount < TOO_MANY_CORES)
+        return { ok: true, value: amount };
       return { ok: false, wanted: "cores, such as 0.5, 500m or 2, at least 10m" };
     },
   });

@@ -34,6 +34,8 @@ export interface Files {
   /** PEM; empty for none. */
   readonly tlsCert: string;
   readonly tlsKey: string;
+  /** The app's file is not in the working directory, and is in the folder in which modules are looked for. */
+  readonly appInDir: boolean;
 }
 
 export type Resolved =
@@ -52,7 +54,7 @@ export function resolve(parsed: ParsedRun, app: string, files: Files, facts: Fac
     ...limitPart(values),
     ...seeingPart(parsed, facts),
     reload: values.reload,
-    reloadDirs: reloadDirs(values, app, facts.cwd),
+    reloadDirs: reloadDirs(values, app, files, facts.cwd),
     reloadInclude: values.reloadInclude,
   };
   return { ok: true, config: Object.freeze(config) };
@@ -92,6 +94,7 @@ function appPart(parsed: ParsedRun, app: string, files: Files, cwd: string) {
     python: values.python,
     appDir: absolute(values.appDir, cwd),
     cwd,
+    appInDir: files.appInDir,
     env: Object.freeze({ ...files.env, ...Object.fromEntries(values.env.map(splitEntry)) }),
     rootPath: values.rootPath.replace(/\/+$/, ""),
     service: values.service === "" ? serviceName(app, cwd) : values.service,
@@ -99,9 +102,10 @@ function appPart(parsed: ParsedRun, app: string, files: Files, cwd: string) {
 }
 
 /** The folders to watch: those given, else the one of the app's file, else the one in which modules are looked for. */
-function reloadDirs(values: RunValues, app: string, cwd: string): readonly string[] {
+function reloadDirs(values: RunValues, app: string, files: Files, cwd: string): readonly string[] {
   if (values.reloadDir.length > 0) return values.reloadDir.map((path) => absolute(path, cwd));
-  return [isFileApp(app) ? absolute(`${appPlace(app)}/..`, cwd) : absolute(values.appDir, cwd)];
+  const appDir = absolute(values.appDir, cwd);
+  return [isFileApp(app) ? absolute(`${appPlace(app)}/..`, files.appInDir ? appDir : cwd) : appDir];
 }
 
 function hasAttribute(app: string): boolean {

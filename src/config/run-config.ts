@@ -32,6 +32,8 @@ export interface RunConfig {
   readonly appDir: string;
   /** Where the command was started, absolute. */
   readonly cwd: string;
+  /** The app's file is in `appDir` and not in `cwd`. */
+  readonly appInDir: boolean;
   /** Variables that the app gets on top of our own environment (--env-file, then --env). */
   readonly env: Readonly<Record<string, string>>;
   readonly rootPath: string;

@@ -12,6 +12,7 @@ import {
   testSettings,
 } from "../../test/helpers/gateway.ts";
 import { Reset } from "../protocol/frame.ts";
+import { Bulkheads } from "./admission/bulkheads.ts";
 import { Core } from "./core.ts";
 import { createMeterFile, Meter } from "./meter.ts";
 import type { AdmissionSettings } from "./settings.ts";
@@ -75,6 +76,46 @@ test("others pass by those that wait for a permit", async () => {
   expect((await second.done).body).toBe("/report/2");
   await started.settled();
   expect([permits(), table.running(), table.waitingAll()]).toEqual([0, 0, 0]);
+});
+
+test("HEAD is of the kind of GET: the app does the same work", async () => {
+  const bulkheads = new Bulkheads({
+    limits: [
+      { path: "/a", methods: ["GET"], slots: 1 },
+      { path: "/b", methods: ["GET"], slots: 1 },
+      { path: "/b", methods: ["HEAD"], slots: 1 },
+    ],
+    ...{
+      cells: [],
+      column: 0,
+      depth: 1,
+      line: null as never,
+      call: () => {},
+      now: () => 0,
+      onward: () => {},
+    },
+  });
+  const of = (method: string, target: string) => bulkheads.of(method, Buffer.from(target));
+  expect([of("GET", "/a"), of("HEAD", "/a"), of("POST", "/a")]).toEqual([0, 0, -1]);
+  expect([of("GET", "/b"), of("HEAD", "/b")]).toEqual([1, 2]);
+});
+
+test("a path is of its kind however it is written", async () => {
+  const { core, send } = gateway();
+  const started = await instance(core, 8);
+  const targets = ["/report", "/%72eport", "/repor%74/1", "/report%2F1", "http://shop.test/report"];
+  const sent = targets.map((target) => send(target));
+  expect([permits(), table.waitingAll()]).toEqual([1, 4]);
+  for (const { done } of sent) {
+    answer(started, await started.request());
+    expect((await done).status).toBe(200);
+  }
+  const others = ["/%2572eport", "/Report", "/reports"].map((target) => send(target));
+  expect(permits()).toBe(0);
+  for (const { done } of others) {
+    answer(started, await started.request());
+    await done;
+  }
 });
 
 test("a client that leaves gives its permit up, at the bulkhead, in the line, or at work", async () => {

@@ -17,6 +17,7 @@ import type { RequestHead } from "./client.ts";
 import type { Exchange } from "./exchange.ts";
 import { withPriority } from "./identify.ts";
 import type { Meter } from "./meter.ts";
+import { appPath, decodedPath } from "./path.ts";
 import { accessRecord } from "./record.ts";
 import type { ServiceSettings } from "./settings.ts";
 import type { SlotTable } from "./table.ts";
@@ -71,6 +72,8 @@ export class Core {
   readonly #serviceTime = new ServiceTime();
   readonly #retries = new RetryBudget();
   readonly #ranks: Ranks;
+  /** As apps see them. */
+  readonly #healthPaths: readonly string[];
   /** Where requests have their keys; null: nobody belongs to an instance. */
   readonly #keySource: KeySource | null = null;
   readonly #sticky: StickyAffinity<Upstream> | null = null;
@@ -102,6 +105,7 @@ export class Core {
     });
     this.#bulkheads = this.#makeBulkheads(options);
     this.#ranks = new Ranks(admission.priorities);
+    this.#healthPaths = admission.healthPaths.map(decodedPath);
     let affinity: Affinity<Upstream> | null = null;
     if (settings.affinity?.kind === "key") {
       affinity = new KeyAffinity(settings.affinity.balanceFactor);
@@ -347,12 +351,7 @@ export class Core {
   }
 
   #isHealth(target: Uint8Array): boolean {
-    const paths = this.settings.admission.healthPaths;
-    if (paths.length === 0) return false;
-    const query = target.indexOf(63);
-    const path = Buffer.from(target.buffer, target.byteOffset, query === -1 ? target.length : query).toString(
-      "latin1",
-    );
-    return paths.includes(path);
+    const paths = this.#healthPaths;
+    return paths.length > 0 && paths.includes(appPath(target));
   }
 }

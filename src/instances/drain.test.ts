@@ -21,6 +21,18 @@ async function busy(kit: Kit) {
   return { id, row, client, answer, finish: () => writeFileSync(gate, "") };
 }
 
+/** Beside /wait there is /stream, whose response goes on. */
+const streaming = asgiApp.replace(
+  '    if scope["path"] == "/say":',
+  `    if scope["path"] == "/stream":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        print("streaming", flush=True)
+        while True:
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+            await asyncio.sleep(0.005)
+    if scope["path"] == "/say":`,
+);
+
 test(
   "a drain leaves routing and closes the row first, then waits for the request in flight",
   async () => {
@@ -75,6 +87,41 @@ test(
     expect(await kit.event("drain-over")).toMatchObject({ inFlight: 1, drainMs: 50 });
     await kit.lines.until(({ line }) => line === "lifespan shutdown");
     expect(kit.count("killed")).toBe(0);
+  },
+  options,
+);
+
+test(
+  "an instance that leaves by our wish waits for its requests, and ends what lasts after the drain time",
+  async () => {
+    await using kit = new Kit(streaming, { drainMs: 100, patienceMs: 600_000 });
+    const { id, client, answer, finish } = await busy(kit);
+    const stream = client.get("/stream");
+    await kit.lines.until(({ line }) => line === "streaming");
+    const scaled = kit.pool.scale(0);
+    // The drain time is over once it is cut.
+    expect(await stream).toMatchObject({ ended: "reset" });
+    finish();
+    expect(await answer).toMatchObject({ status: 200, ended: "done" });
+    await scaled;
+    await kit.event("state", ({ instance, to }) => instance === id && to === "stopped");
+    expect(kit.count("drain-over")).toBe(0);
+    client.close();
+  },
+  options,
+);
+
+test(
+  "a stop does not wait longer for an instance that leaves already",
+  async () => {
+    await using kit = new Kit(asgiApp, { patienceMs: Number.POSITIVE_INFINITY });
+    const { id, finish } = await busy(kit);
+    const scaled = kit.pool.scale(0);
+    await kit.event("state", ({ instance, to }) => instance === id && to === "draining");
+    await kit.pool.stop({ drainMs: 50 });
+    expect(await kit.event("drain-over")).toMatchObject({ instance: id, inFlight: 1, drainMs: 50 });
+    await scaled;
+    finish();
   },
   options,
 );

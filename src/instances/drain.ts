@@ -4,6 +4,9 @@ import type { Clock } from "../base/clock.ts";
 import type { Rows } from "./ports.ts";
 import { timings } from "./settings.ts";
 
+/** Longest time that timers can hold: about 24 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /**
  * Waits until no slot of a row is reserved and then the worker reports no open stream. Only both together mean that it is empty: a
  * reserved slot may be for a request that has not arrived yet, and an open stream may be one whose gateway has died.
@@ -17,6 +20,7 @@ export class DrainWatch {
   readonly #askStats: () => void;
   #check: (() => void) | undefined;
   #answered: ((streams: number) => void) | undefined;
+  #hasten: ((budgetMs: number) => void) | undefined;
 
   /** @param askStats has the worker count its streams; the answer comes to {@link stats} */
   constructor(clock: Clock, rows: Rows, row: number, askStats: () => void) {
@@ -36,6 +40,11 @@ export class DrainWatch {
     this.#answered?.(streams);
   }
 
+  /** From now on there is only this much time. */
+  hasten(budgetMs: number): void {
+    this.#hasten?.(budgetMs);
+  }
+
   /** True when it is empty or `exited` resolves, false when that took longer than `budgetMs`. */
   wait(budgetMs: number, exited: Promise<void>): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -49,7 +58,12 @@ export class DrainWatch {
     this.#answered = (streams) => {
       if (streams === 0 && this.#rows.inFlight(this.#row) === 0) resolve(true);
     };
-    const cancelDeadline = this.#clock.after(Math.max(0, budgetMs), () => resolve(false));
+    let cancelDeadline = () => {};
+    this.#hasten = (leftMs) => {
+      cancelDeadline();
+      cancelDeadline = this.#clock.after(Math.min(Math.max(0, leftMs), LONGEST_MS), () => resolve(false));
+    };
+    this.#hasten(budgetMs);
     void exited.then(() => resolve(true));
     check();
     return promise.finally(() => {
@@ -57,6 +71,7 @@ export class DrainWatch {
       cancelDeadline();
       this.#check = undefined;
       this.#answered = undefined;
+      this.#hasten = undefined;
     });
   }
 }

@@ -61,7 +61,7 @@ export const errors = {
   hook_failed: {
     whose: "user",
     exit: ExitCode.APP,
-    text: "A function that the app registered for the time after the fork failed.",
+    text: "A function that the app registered for the time around a fork failed.",
   },
   boot_invalid: {
     whose: "system",

@@ -7,7 +7,7 @@ import { randomId } from "../base/ids.ts";
 import { plainFailure, type StartFailure } from "./errors.ts";
 import type { Launcher } from "./local/launcher.ts";
 import { type Ending, type Host, Member, type StartOutcome } from "./member.ts";
-import type { Route } from "./ports.ts";
+import type { Exit, Route } from "./ports.ts";
 import { decideRestart, freshSeat, type RestartSettings, type SeatHistory } from "./restart.ts";
 import { timings } from "./settings.ts";
 
@@ -20,6 +20,19 @@ interface Seat {
   /** False once the seat is given up. */
   open: boolean;
 }
+
+/** What a seat has lost. */
+interface Loss {
+  /** Empty when it was told before. */
+  readonly instance: string;
+  /** Since it was ready; 0 when it never was. */
+  readonly uptimeMs: number;
+  /** The zygote at whose end it ended; else empty. */
+  readonly cause: string;
+}
+
+/** Of the first round: who made it has seen the failure. */
+const neverReady: Loss = { instance: "", uptimeMs: 0, cause: "" };
 
 /** What makes a generation. Numbers rise from 1. */
 export interface Plan {
@@ -35,13 +48,13 @@ export class Generation {
   readonly members = new Set<Member>();
   readonly #host: Host;
   readonly #restart: RestartSettings;
-  readonly #crashed: () => void;
+  readonly #crashed: (cause: string) => void;
   #seats: Seat[] = [];
   /** Failed starts are not tried again before the first round has shown that the app can start. */
   #accepted = false;
 
-  /** @param crashed called for every crash, to tell a crash loop */
-  constructor(host: Host, plan: Plan, crashed: () => void) {
+  /** @param crashed called for every crash that may be one of a loop, with the zygote that is the cause of several, or "" */
+  constructor(host: Host, plan: Plan, crashed: (cause: string) => void) {
     this.#host = host;
     this.number = plan.number;
     this.launcher = plan.launcher;
@@ -75,7 +88,7 @@ export class Generation {
   /** The first round was good enough: from now on failed seats are filled again. */
   accept(): void {
     this.#accepted = true;
-    for (const seat of this.#seats) if (seat.member === undefined) this.#again(seat, 0);
+    for (const seat of this.#seats) if (seat.member === undefined) this.#again(seat, neverReady);
   }
 
   /** Opens or gives up seats. Resolves when the new ones are ready or have failed once, and the others are gone. */
@@ -90,7 +103,8 @@ export class Generation {
 
   /** Gives up all seats. Resolves when their instances are gone. */
   async retire(why: string, drainMs: number): Promise<void> {
-    await Promise.all(this.#seats.map((seat) => this.#giveUp(seat, why, drainMs)));
+    const leaving = [...this.members].map((member) => member.retire(why, drainMs));
+    await Promise.all([...leaving, ...this.#seats.map((seat) => this.#giveUp(seat, why, drainMs))]);
     // A replacement that was on its way may join meanwhile.
     while (this.members.size > 0) {
       await Promise.all([...this.members].map((member) => member.retire(why, drainMs)));
@@ -168,7 +182,8 @@ export class Generation {
     if (outcome.kind === "ready") await this.#host.sync();
     else if (seat.member === member) {
       seat.member = undefined;
-      if (this.#accepted) this.#again(seat, 0);
+      if (this.#accepted)
+        this.#again(seat, { instance: member.id, uptimeMs: 0, cause: causeOf(outcome.failure.exit) });
     }
     return outcome;
   }
@@ -188,20 +203,18 @@ export class Generation {
     // A start that failed is seen by whoever started it.
     if (ending.expected || member.ready === undefined || seat.member !== member) return;
     seat.member = undefined;
-    this.#again(seat, ending.uptimeMs);
+    const { uptimeMs, exit } = ending;
+    this.#again(seat, { instance: member.id, uptimeMs, cause: causeOf(exit) });
   }
 
-  #again(seat: Seat, uptimeMs: number): void {
+  #again(seat: Seat, { instance, uptimeMs, cause }: Loss): void {
     if (!seat.open) return;
     const { clock, event, random } = this.#host.ports;
-    const { delayMs, history, reasons } = decideRestart(
-      seat.history,
-      { uptimeMs, random: random() },
-      this.#restart,
-    );
+    const crash = { uptimeMs, random: random() };
+    const { delayMs, history, again, reasons } = decideRestart(seat.history, crash, this.#restart);
     seat.history = history;
-    event({ kind: "restart", seat: seat.index, delayMs, reasons });
-    this.#crashed();
+    event({ kind: "restart", seat: seat.index, instance, delayMs, reasons });
+    if (again) this.#crashed(cause);
     if (delayMs === 0) void this.#fill(seat);
     else seat.cancelRestart = clock.after(delayMs, () => void this.#fill(seat));
   }
@@ -216,6 +229,10 @@ export class Generation {
 function close(seat: Seat): void {
   seat.open = false;
   seat.cancelRestart();
+}
+
+function causeOf(exit: Exit | null): string {
+  return exit?.zygote ?? "";
 }
 
 /** Lower leaves first. */

@@ -2,7 +2,7 @@ export { errors, type StartFailure } from "./errors.ts";
 export { type Examination, examine } from "./local/doctor.ts";
 export { findInterpreter, type Interpreter, type InterpreterSearch } from "./local/interpreter.ts";
 export { type InstancePart, measure, type Usage } from "./local/usage.ts";
-export { ignoredFolders, type WatchSettings, watchFiles } from "./local/watch.ts";
+export { ignoredFolders, PYTHON_FILES, type WatchSettings, watchFile, watchFiles } from "./local/watch.ts";
 export { Pool, type PoolStatus } from "./pool.ts";
 export type { Exit, OutputLine, PoolEvent, PoolPorts, Route, Routes, RowLease, Rows } from "./ports.ts";
 export { type RestartSettings, restartDefaults } from "./restart.ts";

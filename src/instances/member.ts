@@ -5,8 +5,9 @@
  * Draining without loss, in order:
  * 1. `draining`; the row is closed, so no gateway reserves a slot any more; the list without this instance is published,
  *    and every gateway has acknowledged it;
- * 2. `drain` is sent; then the table's count of reserved slots falls to 0 and the worker reports no open stream;
- * 3. when the drain time is over first: `disconnect`, and a short grace;
+ * 2. `drain` is sent; then the table's count of reserved slots falls to 0 and the worker reports no open stream. WebSockets and
+ *    responses that have begun, which may last for ever, are told to end when they have had the spec's drain time;
+ * 3. when the time for this departure is over first: `disconnect`, and a short grace;
  * 4. `stopping`; `stop` runs lifespan shutdown and the process exits; when it does not in time it is killed.
  */
 
@@ -91,6 +92,9 @@ export class Member {
   #cancelTimer = () => {};
   #retiring: Promise<void> | undefined;
   #drain: DrainWatch | undefined;
+  /** When what is in flight has to be done, and the time it was given last; it only ever comes nearer. */
+  #drainUntil = Number.POSITIVE_INFINITY;
+  #drainMs = Number.POSITIVE_INFINITY;
 
   /** @param ended called once, as soon as its process is known to be gone; not when it never had one */
   constructor(
@@ -204,11 +208,12 @@ export class Member {
   }
 
   /**
-   * Drains and stops it (see above). Resolves when it is gone. A second call waits for the first.
+   * Drains and stops it (see above). Resolves when it is gone. A second call waits for the first, and may hasten it.
    * @param drainMs time for requests in flight
    */
   retire(why: string, drainMs: number): Promise<void> {
-    this.#retiring ??= this.#retire(why, drainMs);
+    this.#hasten(drainMs);
+    this.#retiring ??= this.#retire(why);
     return this.#retiring;
   }
 
@@ -217,7 +222,8 @@ export class Member {
    * that does not answer any more. Resolves when it is gone.
    */
   expel(why: string, graceMs: number): Promise<void> {
-    this.#retiring ??= this.#expel(why, graceMs);
+    this.#hasten(graceMs);
+    this.#retiring ??= this.#expel(why);
     return this.#retiring;
   }
 
@@ -234,24 +240,31 @@ export class Member {
     signalGroup(running.pid, "SIGKILL");
   }
 
-  async #expel(why: string, graceMs: number): Promise<void> {
-    const emptied = this.machine.state === "ready" && (await this.#leave(why, graceMs));
+  #hasten(drainMs: number): void {
+    const now = this.#host.ports.clock.now();
+    if (now + drainMs >= this.#drainUntil) return;
+    this.#drainUntil = now + drainMs;
+    this.#drainMs = drainMs;
+    this.#drain?.hasten(drainMs);
+  }
+
+  async #expel(why: string): Promise<void> {
+    const emptied = this.machine.state === "ready" && (await this.#leave(why));
     if (!emptied) this.kill(why);
     else await this.#stop(why);
     return this.gone;
   }
 
-  async #retire(why: string, drainMs: number): Promise<void> {
-    if (this.machine.state === "ready" && !(await this.#leave(why, drainMs))) {
-      await this.#cutOff(drainMs);
-    }
+  async #retire(why: string): Promise<void> {
+    if (this.machine.state === "ready" && !(await this.#leave(why))) await this.#cutOff();
     await this.#stop(why);
     return this.gone;
   }
 
   /** The drain time is over: tells what is left that it is disconnected, and gives it a moment. */
-  async #cutOff(drainMs: number): Promise<void> {
+  async #cutOff(): Promise<void> {
     if (this.machine.state !== "draining") return;
+    const drainMs = this.#drainMs;
     const inFlight = this.#host.ports.rows.inFlight(this.#row!.row);
     if (drainMs > 0 || inFlight > 0) {
       this.#host.ports.event({ kind: "drain-over", instance: this.id, inFlight, drainMs });
@@ -260,16 +273,33 @@ export class Member {
     await this.#emptied(timings.disconnectGraceMs);
   }
 
-  /** Takes it out of routing, then waits for what it has. False when that took longer than `budgetMs`. */
-  async #leave(why: string, budgetMs: number): Promise<boolean> {
+  /** Takes it out of routing, then waits for what it has. False when that took longer than it may. */
+  async #leave(why: string): Promise<boolean> {
     const { clock, rows } = this.#host.ports;
-    const deadline = clock.now() + budgetMs;
     this.machine.become("draining", why);
     this.#drain = new DrainWatch(clock, rows, this.#row!.row, () => this.#send({ type: "stats" }));
     rows.close(this.#row!.row);
     await this.#host.sync();
     this.#send({ type: "drain" });
-    return this.#emptied(deadline - clock.now());
+    const cancel = this.#endLasting();
+    const emptied = await this.#emptied(this.#drainUntil - clock.now());
+    cancel();
+    return emptied;
+  }
+
+  /** Once in a drain time: whatever has lasted since the time before is told to end. The worker keeps account from `drain` on. */
+  #endLasting(): () => void {
+    const { spec, ports } = this.#host;
+    const everyMs = Math.max(spec.drainMs, timings.lastingLeastMs);
+    let cancel = () => {};
+    const next = () => {
+      cancel = ports.clock.after(everyMs, () => {
+        this.#send({ type: "disconnect", begun: true });
+        next();
+      });
+    };
+    next();
+    return () => cancel();
   }
 
   #emptied(budgetMs: number): Promise<boolean> {

@@ -38,7 +38,7 @@ export interface PoolStatus {
 }
 
 export class Pool {
-  readonly #spec: PoolSpec;
+  #spec: PoolSpec;
   readonly #ports: PoolPorts;
   readonly #restart: RestartSettings;
   readonly #host: Host;
@@ -54,6 +54,7 @@ export class Pool {
   #interface = "";
   #crashes = noLoop;
   #queue: Promise<unknown> = Promise.resolve();
+  #nextEnv: PoolSpec["env"] | undefined;
   #pendingReload: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #recycler: Recycler | undefined;
@@ -75,8 +76,12 @@ export class Pool {
     );
     const logs = new LogServer(join(spec.runDir, "logs"));
     const limits = new InstanceLimits(spec.limits, (why) => ports.event({ kind: "limit-refused", why }));
+    const current = () => this.#spec;
     this.#host = {
-      spec,
+      // What a reload changes holds for all that starts from then on.
+      get spec() {
+        return current();
+      },
       limits,
       ports,
       control,
@@ -119,12 +124,20 @@ export class Pool {
   /**
    * Replaces every instance by one that has imported the app anew. Resolves when the new ones serve; the old ones finish what
    * they have in the background. A call while another reload waits for its turn joins that one.
-   * @throws HeadraceError when a new instance did not become ready: the old ones go on
+   * @param env another environment, from now on
+   * @throws HeadraceError when a new instance did not become ready: the old ones go on, in the environment that they had
    */
-  reload(): Promise<void> {
+  reload(env?: PoolSpec["env"]): Promise<void> {
+    if (env !== undefined) this.#nextEnv = env;
     this.#pendingReload ??= this.#exclusive(() => {
       this.#pendingReload = undefined;
-      return this.#reload();
+      const before = this.#spec;
+      this.#spec = { ...before, env: this.#nextEnv ?? before.env };
+      this.#nextEnv = undefined;
+      return this.#reload().catch((error: unknown) => {
+        this.#spec = before;
+        throw error;
+      });
     });
     return this.#pendingReload;
   }
@@ -133,14 +146,14 @@ export class Pool {
   async scale(count: number): Promise<void> {
     this.#wanted = count;
     if (this.#stopping !== undefined) return;
-    await this.#current?.resize(count, this.#spec.drainMs);
+    await this.#current?.resize(count, this.#spec.patienceMs);
   }
 
   /** Replaces one instance by a new one, which is ready first. Resolves with whether it serves; when not, the old one stays. */
   async recycle(id: string, reason: string): Promise<boolean> {
     const [generation, member] = this.#find(id) ?? [];
     if (generation === undefined || member?.machine.state !== "ready") return false;
-    const failure = await generation.recycle(member, this.#spec.drainMs, reason);
+    const failure = await generation.recycle(member, this.#spec.patienceMs, reason);
     if (failure === undefined) this.#ports.event({ kind: "recycled", instance: id, reason });
     else this.#ports.event({ kind: "recycle-failed", instance: id, failure });
     return failure === undefined;
@@ -163,9 +176,12 @@ export class Pool {
     return member?.dumpStacks() ?? false;
   }
 
-  /** Drains and stops everything. Resolves when all processes are gone. A second call waits for the first; see {@link kill}. */
-  stop(options: { readonly drainMs: number }): Promise<void> {
-    this.#stopping ??= this.#stop("the pool stops", options.drainMs);
+  /** Drains and stops everything. Resolves when all processes are gone. A second call waits for the first, and may hasten it; see {@link kill}. */
+  stop({ drainMs }: { readonly drainMs: number }): Promise<void> {
+    const why = "the pool stops";
+    for (const generation of this.#all)
+      if (this.#stopping !== undefined) void generation.retire(why, drainMs);
+    this.#stopping ??= this.#stop(why, drainMs);
     return this.#stopping;
   }
 
@@ -225,8 +241,8 @@ export class Pool {
     next.accept();
     await this.#publisher.sync();
     event({ kind: "reload-done", generation: number, ms: clock.now() - began });
-    if (old !== undefined) void this.#retire(old, "a newer generation serves", this.#spec.drainMs);
-    if (next.size !== this.#wanted) await next.resize(this.#wanted, this.#spec.drainMs);
+    if (old !== undefined) void this.#retire(old, "a newer generation serves", this.#spec.patienceMs);
+    if (next.size !== this.#wanted) await next.resize(this.#wanted, this.#spec.patienceMs);
   }
 
   /** It is asked for also while there is no instance. */
@@ -256,22 +272,22 @@ export class Pool {
 
   #generation(launcher: Launcher): Generation {
     const plan = { number: ++this.#generations, launcher, restart: this.#restart };
-    const generation = new Generation(this.#host, plan, () => this.#crash());
+    const generation = new Generation(this.#host, plan, (cause) => this.#crash(cause));
     this.#all.add(generation);
     return generation;
   }
 
-  #crash(): void {
+  #crash(cause: string): void {
     const now = this.#ports.clock.now();
     const current = stillLooping(this.#crashes, now, this.#restart)
       ? this.#crashes
       : { ...this.#crashes, looping: false };
-    const { history, began } = countCrash(current, now, this.#restart);
+    const { history, began } = countCrash(current, { now, cause }, this.#restart);
     this.#crashes = history;
     if (began) {
       this.#ports.event({
         kind: "crash-loop",
-        crashes: history.times.length,
+        crashes: history.crashes.length,
         windowMs: this.#restart.windowMs,
       });
     }

@@ -64,6 +64,8 @@ export interface Exit {
   readonly signal: string | null;
   /** The kernel killed it because its group was over its memory. */
   readonly overMemory?: boolean;
+  /** The zygote that took it along when it ended, or that ended before it could fork. */
+  readonly zygote?: string;
 }
 
 /** What a pool tells while it works. signals.ts says each as a sentence. */
@@ -104,6 +106,8 @@ export type PoolEvent =
   | {
       readonly kind: "restart";
       readonly seat: number;
+      /** The one that is replaced; empty where its start had failed. */
+      readonly instance: string;
       readonly delayMs: number;
       readonly reasons: readonly string[];
     }
@@ -118,7 +122,8 @@ export type PoolEvent =
       readonly kind: "zygote-exited";
       readonly zygote: string;
       readonly exit: Exit;
-      readonly expected: boolean;
+      /** How many it took along. */
+      readonly instances: number;
     }
   | { readonly kind: "reload-started"; readonly generation: number }
   | { readonly kind: "reload-done"; readonly generation: number; readonly ms: number }

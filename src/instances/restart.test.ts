@@ -45,12 +45,36 @@ describe("the delay before a replacement", () => {
   });
 });
 
+describe("whether a crash speaks for a loop", () => {
+  const rows: readonly (readonly [earlier: number, uptimeMs: number, again: boolean])[] = [
+    [0, 0, true],
+    [0, 1, false],
+    [1, 1, true],
+    [1, 5000, false],
+  ];
+  for (const [crashes, uptimeMs, again] of rows) {
+    test(`after ${crashes} crashes and ${uptimeMs} ms up: ${again}`, () => {
+      expect(decideRestart({ crashes }, { uptimeMs, random: 0 }, settings).again).toBe(again);
+    });
+  }
+});
+
 describe("a crash loop", () => {
+  test("counts what has one cause once", () => {
+    let history = noLoop;
+    for (const cause of ["z-1", "z-1", "z-1", "z-2", "z-1"]) {
+      const decision = countCrash(history, { now: 0, cause }, settings);
+      history = decision.history;
+      expect(decision.began).toBe(false);
+    }
+    expect(countCrash(history, { now: 1, cause: "" }, settings).began).toBe(true);
+  });
+
   test("begins with the crash that fills the window, and is told once", () => {
     let history = noLoop;
     const began: boolean[] = [];
     for (const now of [0, 1000, 2000, 3000, 4000]) {
-      const decision = countCrash(history, now, settings);
+      const decision = countCrash(history, { now, cause: "" }, settings);
       history = decision.history;
       began.push(decision.began);
     }
@@ -61,7 +85,7 @@ describe("a crash loop", () => {
   test("is no loop when crashes are further apart than the window allows", () => {
     let history = noLoop;
     for (const now of [0, 6000, 12_000, 18_000, 24_000]) {
-      const decision = countCrash(history, now, settings);
+      const decision = countCrash(history, { now, cause: "" }, settings);
       history = decision.history;
       expect(decision.began).toBe(false);
     }
@@ -69,7 +93,7 @@ describe("a crash loop", () => {
 
   test("ends when the window has emptied", () => {
     let history = noLoop;
-    for (const now of [0, 1, 2]) history = countCrash(history, now, settings).history;
+    for (const now of [0, 1, 2]) history = countCrash(history, { now, cause: "" }, settings).history;
     expect(stillLooping(history, 9_000, settings)).toBe(true);
     expect(stillLooping(history, 10_001, settings)).toBe(false);
   });

@@ -2,8 +2,10 @@
  * When to replace an instance that died. Pure: time and chance are arguments.
  *
  * Each seat of a pool remembers its own crashes: the first replacement is immediate, later ones wait base, 2·base, 4·base … up to
- * the maximum, each shortened by chance, by up to a half, until an instance stayed up for `healthyMs`. The pool counts the crashes of all seats to
- * tell a crash loop.
+ * the maximum, each shortened by chance, by up to a half, until an instance stayed up for `healthyMs`.
+ *
+ * The pool counts the crashes of all seats to tell a crash loop. What counts is a start that failed, and a crash soon after the one before it:
+ * the first one of a seat, of an instance that had been ready, says nothing about its replacement. Crashes with one cause are one.
  */
 
 import { backoffMs } from "../base/backoff.ts";
@@ -44,6 +46,8 @@ export interface Crash {
 export interface RestartDecision {
   readonly delayMs: number;
   readonly history: SeatHistory;
+  /** It speaks for a loop: a start that failed, or a further crash without health between. */
+  readonly again: boolean;
   readonly reasons: readonly string[];
 }
 
@@ -51,27 +55,35 @@ export interface RestartDecision {
 export function decideRestart(seat: SeatHistory, crash: Crash, settings: RestartSettings): RestartDecision {
   const wasHealthy = crash.uptimeMs >= settings.healthyMs;
   const crashes = wasHealthy ? 1 : seat.crashes + 1;
+  const again = crashes > 1 || crash.uptimeMs === 0;
   const reasons: string[] = [];
   if (wasHealthy && seat.crashes > 0) {
     reasons.push(`it was up for ${Math.round(crash.uptimeMs)} ms: earlier crashes are forgotten`);
   }
   if (crashes === 1) {
     reasons.push("first crash: replaced at once");
-    return { delayMs: 0, history: { crashes }, reasons };
+    return { delayMs: 0, history: { crashes }, again, reasons };
   }
   const backoff = { firstMs: settings.baseDelayMs, maxMs: settings.maxDelayMs, factor: 2, jitter: 0.5 };
   const delayMs = backoffMs(backoff, crashes - 1, crash.random);
   reasons.push(`crash ${crashes} without ${settings.healthyMs} ms of health between: waits ${delayMs} ms`);
-  return { delayMs, history: { crashes }, reasons };
+  return { delayMs, history: { crashes }, again, reasons };
+}
+
+/** A crash as the pool counts it. */
+export interface Counted {
+  readonly now: number;
+  /** The zygote that took the instance along, or could not be made for it; empty for a cause of its own. */
+  readonly cause: string;
 }
 
 /** Crashes of a whole pool that still count. */
 export interface LoopHistory {
-  readonly times: readonly number[];
+  readonly crashes: readonly Counted[];
   readonly looping: boolean;
 }
 
-export const noLoop: LoopHistory = { times: [], looping: false };
+export const noLoop: LoopHistory = { crashes: [], looping: false };
 
 export interface LoopDecision {
   readonly history: LoopHistory;
@@ -79,16 +91,17 @@ export interface LoopDecision {
   readonly began: boolean;
 }
 
-/** Counts one more crash at `now`. A loop that began ends when the window has emptied below its limit. */
-export function countCrash(history: LoopHistory, now: number, settings: RestartSettings): LoopDecision {
-  const times = [...history.times.filter((time) => now - time < settings.windowMs), now].slice(
-    -settings.loopCrashes,
-  );
-  const looping = times.length >= settings.loopCrashes;
-  return { history: { times, looping }, began: looping && !history.looping };
+/** Counts one more crash, unless its cause was counted. A loop that began ends when the window has emptied below its limit. */
+export function countCrash(history: LoopHistory, crash: Counted, settings: RestartSettings): LoopDecision {
+  const recent = history.crashes.filter(({ now }) => crash.now - now < settings.windowMs);
+  const known = crash.cause !== "" && recent.some(({ cause }) => cause === crash.cause);
+  const crashes = known ? recent : [...recent, crash].slice(-settings.loopCrashes);
+  const looping = crashes.length >= settings.loopCrashes;
+  return { history: { crashes, looping }, began: looping && !history.looping };
 }
 
 /** Whether a loop that was told is still on at `now`. */
 export function stillLooping(history: LoopHistory, now: number, settings: RestartSettings): boolean {
-  return history.times.filter((time) => now - time < settings.windowMs).length >= settings.loopCrashes;
+  const recent = history.crashes.filter((crash) => now - crash.now < settings.windowMs);
+  return recent.length >= settings.loopCrashes;
 }

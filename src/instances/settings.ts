@@ -48,7 +48,9 @@ export interface PoolSpec {
   readonly startupTimeoutMs: number;
   /** For lifespan shutdown. */
   readonly shutdownTimeoutMs: number;
-  /** For requests in flight when an instance is retired by a reload, a recycle or a smaller scale. */
+  /** For requests in flight when an instance is retired by a reload, a recycle or a smaller scale; may be without end. */
+  readonly patienceMs: number;
+  /** Meanwhile, for WebSockets and responses that have begun: after this time, and at most twice of it, they are told to end. */
   readonly drainMs: number;
 }
 
@@ -58,6 +60,8 @@ export const timings = {
   disconnectGraceMs: 2_000,
   /** Between SIGTERM and SIGKILL. */
   termGraceMs: 2_000,
+  /** What lasts is told to end no oftener than this. */
+  lastingLeastMs: 100,
   /** A stuck instance's other requests may finish this long. */
   stuckGraceMs: 5_000,
   /** A process that has failed, or left its control connection, has this long to exit by itself. */

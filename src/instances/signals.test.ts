@@ -13,10 +13,10 @@ const samples: { readonly [K in PoolEvent["kind"]]: Extract<PoolEvent, { kind: K
   ready: { kind: "ready", instance: "i-1", pid: 7, origin: "fork", startMs: 12.4, phases: { fork: 1 } },
   crashed: { kind: "crashed", instance: "i-1", pid: 7, exit, uptimeMs: 5, output: ["a", "b"] },
   "start-failed": { kind: "start-failed", instance: "i-1", failure },
-  restart: { kind: "restart", seat: 0, delayMs: 250, reasons: ["crash 2"] },
+  restart: { kind: "restart", seat: 0, instance: "i-1", delayMs: 250, reasons: ["crash 2"] },
   "crash-loop": { kind: "crash-loop", crashes: 5, windowMs: 60_000 },
   preload: { kind: "preload", level: "imports", reasons: ["reporter: a thread"], startMs: 80 },
-  "zygote-exited": { kind: "zygote-exited", zygote: "z-1", exit, expected: false },
+  "zygote-exited": { kind: "zygote-exited", zygote: "z-1", exit, instances: 12 },
   "reload-started": { kind: "reload-started", generation: 2 },
   "reload-done": { kind: "reload-done", generation: 2, ms: 50.2 },
   "reload-failed": { kind: "reload-failed", generation: 2, failure },
@@ -51,5 +51,9 @@ test("a failed start carries its traceback, a crash its last lines and signal", 
   expect(logRecord(samples.crashed, 0)).toMatchObject({
     message: "i-1 crashed with signal SIGKILL",
     fields: { output: "a\nb", exit_signal: "SIGKILL" },
+  });
+  expect(logRecord({ ...samples.crashed, exit: { ...exit, zygote: "z-1" } }, 0)).toMatchObject({
+    message: "i-1 ended because its zygote z-1 did",
+    fields: { zygote: "z-1" },
   });
 });

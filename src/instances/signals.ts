@@ -11,7 +11,10 @@ export const events = {
     level: "info",
     text: "An instance has imported the app, started its lifespan and takes requests.",
   },
-  "instance.crashed": { level: "error", text: "An instance's process ended and nobody had asked it to." },
+  "instance.crashed": {
+    level: "error",
+    text: "An instance's process ended, perhaps with its zygote, and nobody had asked it to.",
+  },
   "instance.start_failed": { level: "error", text: "An instance ended, or was ended, before it was ready." },
   "instance.restart": { level: "info", text: "A seat gets a new instance, now or after a back-off." },
   "instance.recycled": { level: "info", text: "An instance was replaced by a new one that was ready first." },
@@ -32,7 +35,7 @@ export const events = {
   "pool.preload": { level: "info", text: "The preload level that holds, and why it is not a higher one." },
   "pool.zygote_exited": {
     level: "warn",
-    text: "A zygote ended while it was needed; the next start makes a new one.",
+    text: "A zygote ended while it was needed, and its instances with it; the next start makes a new one.",
   },
   "pool.reload_started": { level: "info", text: "A new generation of instances is being started." },
   "pool.reloaded": { level: "info", text: "The new generation serves; the old one finishes what it has." },
@@ -53,6 +56,8 @@ export const events = {
 
 export type EventName = keyof typeof events;
 type Fields = LogRecord["fields"];
+type Sentence = readonly [EventName, string, Fields];
+type EventOf<K extends PoolEvent["kind"]> = Extract<PoolEvent, { kind: K }>;
 
 /** A pool's event as a log record. `wall`: Unix milliseconds. */
 export function logRecord(event: PoolEvent, wall: number): LogRecord {
@@ -60,7 +65,7 @@ export function logRecord(event: PoolEvent, wall: number): LogRecord {
   return { time: wall, level: events[name].level, event: name, message, fields };
 }
 
-function sentence(event: PoolEvent): readonly [EventName, string, Fields] {
+function sentence(event: PoolEvent): Sentence {
   switch (event.kind) {
     case "state":
       return [
@@ -83,11 +88,13 @@ function sentence(event: PoolEvent): readonly [EventName, string, Fields] {
       ];
     }
     case "restart": {
+      const { instance } = event;
+      const [instead, named] = instance === "" ? ["", {}] : [` instead of ${instance}`, { instance }];
       const when = event.delayMs === 0 ? "now" : `in ${event.delayMs} ms`;
       return [
         "instance.restart",
-        `A new instance starts ${when}: ${event.reasons.join("; ")}`,
-        { seat: event.seat, delay_ms: event.delayMs },
+        `A new instance${instead} starts ${when}: ${event.reasons.join("; ")}`,
+        { ...named, seat: event.seat, delay_ms: event.delayMs },
       ];
     }
     case "preload": {
@@ -99,11 +106,7 @@ function sentence(event: PoolEvent): readonly [EventName, string, Fields] {
       ];
     }
     case "zygote-exited":
-      return [
-        "pool.zygote_exited",
-        `The zygote ended with ${describeExit(event.exit)}`,
-        { zygote: event.zygote, ...exitFields(event.exit) },
-      ];
+      return zygoteExited(event);
     case "limit-refused":
       return ["pool.limit_refused", event.why, {}];
     case "publish-failed":
@@ -113,6 +116,24 @@ function sentence(event: PoolEvent): readonly [EventName, string, Fields] {
     default:
       return trouble(event);
   }
+}
+
+function zygoteExited(event: EventOf<"zygote-exited">): Sentence {
+  const { zygote, exit, instances } = event;
+  const told = `The zygote ${zygote} ended with ${describeExit(exit)}, and its instances with it: ${instances}`;
+  return ["pool.zygote_exited", told, { zygote, instances, ...exitFields(exit) }];
+}
+
+function crashed({ instance, pid, exit, uptimeMs, output }: EventOf<"crashed">): Sentence {
+  const { zygote } = exit;
+  const fields = {
+    ...{ instance, pid, uptime_ms: Math.round(uptimeMs), ...exitFields(exit) },
+    ...(zygote === undefined ? {} : { zygote }),
+    output: output.join("\n"),
+  };
+  const how =
+    zygote === undefined ? `crashed with ${describeExit(exit)}` : `ended because its zygote ${zygote} did`;
+  return ["instance.crashed", `${instance} ${how}`, fields];
 }
 
 type Trouble = Exclude<
@@ -131,19 +152,10 @@ type Trouble = Exclude<
   }
 >;
 
-function trouble(event: Trouble): readonly [EventName, string, Fields] {
+function trouble(event: Trouble): Sentence {
   switch (event.kind) {
-    case "crashed": {
-      const { instance, pid, exit } = event;
-      const fields = {
-        instance,
-        pid,
-        uptime_ms: Math.round(event.uptimeMs),
-        ...exitFields(exit),
-        output: event.output.join("\n"),
-      };
-      return ["instance.crashed", `${instance} crashed with ${describeExit(exit)}`, fields];
-    }
+    case "crashed":
+      return crashed(event);
     case "start-failed":
       return [
         "instance.start_failed",

@@ -202,6 +202,7 @@ const defaults: Omit<PoolSpec, "appDir" | "runDir"> = {
   wsMaxSize: 16_777_216,
   startupTimeoutMs: 60_000,
   shutdownTimeoutMs: 10_000,
+  patienceMs: 30_000,
   drainMs: 30_000,
 };
 

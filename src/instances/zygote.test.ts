@@ -161,6 +161,37 @@ describe.skipIf(process.platform !== "linux")("a zygote", () => {
   );
 
   test(
+    "takes many instances along as one crash, named as the cause of each end, and no loop is told",
+    async () => {
+      const pids = "import os\nprint('zygote', os.getpid(), flush=True)\n";
+      await using kit = new Kit(pids + asgiApp, { preload: "app", instances: 7 });
+      await kit.pool.start();
+      // Twice: then no seat's crash is its first.
+      for (const nth of [1, 2]) {
+        const old = kit.routes.map(({ id }) => id);
+        const said = () => kit.lines.entries.filter(({ line }) => line.startsWith("zygote "));
+        process.kill(Number(said().at(-1)!.line.split(" ")[1]), "SIGKILL");
+        await kit.published.until(
+          (routes) => routes.length === 7 && routes.every(({ id }) => !old.includes(id)),
+        );
+        const { zygote } = await kit.event("zygote-exited", ({ instances }) => {
+          return instances === 7 && kit.count("zygote-exited") === nth;
+        });
+        for (const id of old) {
+          const { exit } = await kit.event("crashed", ({ instance }) => instance === id);
+          if (nth === 1) expect(exit.zygote).toBe(zygote);
+        }
+      }
+      expect(kit.count("restart")).toBe(14);
+      expect(kit.count("crash-loop")).toBe(0);
+      expect(kit.pool.status.crashLooping).toBe(false);
+      const told = kit.events.entries.map(({ kind }) => kind);
+      expect(told.indexOf("zygote-exited")).toBeLessThan(told.indexOf("restart"));
+    },
+    options,
+  );
+
+  test(
     "gives each instance its own randomness, hooks, exit handlers, group and garbage collection",
     async () => {
       const source = `
@@ -207,6 +238,22 @@ ${asgiApp.replace(
       );
       expect(error).toMatchObject({ code: "hook_failed" });
       expect((error as { detail: string }).detail).toContain("no database");
+    },
+    options,
+  );
+
+  test(
+    "reports a hook that fails before the fork as what it is",
+    async () => {
+      const source = `import headrace\n@headrace.before_fork\ndef close_pool():\n    raise OSError("still busy")\n${asgiApp}`;
+      await using kit = new Kit(source, { preload: "app" });
+      const error = await kit.pool.start().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(error).toMatchObject({ code: "hook_failed", exit: 3, hint: "" });
+      expect((error as Error).message).toContain("close_pool failed: OSError: still busy");
+      expect((error as { detail: string }).detail).toContain("in close_pool");
     },
     options,
   );

@@ -24,6 +24,17 @@ export function constantRate(rate: number, durationMs: number): readonly Stage[]
   ];
 }
 
+/** A plan with its warm-up in front, which has the rate with which the plan begins, or half of its peak where that is nothing. */
+export function withWarmup(stages: readonly Stage[], warmupMs: number): readonly Stage[] {
+  if (warmupMs === 0) return stages;
+  const first = stages[0]?.rate ?? 0;
+  const rate = first > 0 ? first : Math.max(...stages.map((stage) => stage.rate)) / 2;
+  return [
+    ...constantRate(rate, warmupMs),
+    ...stages.map((stage) => ({ atMs: stage.atMs + warmupMs, rate: stage.rate })),
+  ];
+}
+
 /** Requests due by `atMs`: the area under the line. */
 export function dueBy(stages: readonly Stage[], atMs: number): number {
   let due = 0;

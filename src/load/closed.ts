@@ -31,6 +31,7 @@ export class ClosedDriver extends Driver {
 
   protected begin(): void {
     const { durationMs } = this.#plan;
+    if (durationMs !== null) this.recorder.endsAt = this.startedAt + durationMs;
     if (durationMs !== null) setTimeout(() => this.finish(this.plan.timeoutMs), durationMs).unref();
     this.#beginMore();
   }
@@ -71,8 +72,9 @@ export class ClosedDriver extends Driver {
     while (this.#resting > 0 && this.connecting < CONNECTING && this.more()) {
       this.#begun++;
       this.#resting--;
-      this.recorder.planned++;
-      const exchange = this.exchange(this.mix.draw(this.random), performance.now());
+      const now = performance.now();
+      this.recorder.book(now).planned++;
+      const exchange = this.exchange(this.mix.draw(this.random), now);
       const { origin } = exchange.request;
       const link = this.#idle[origin]!.pop();
       if (link === undefined) this.connect(origin, exchange);

@@ -4,24 +4,24 @@ import type { Tick } from "./messages.ts";
 import { Random } from "./random.ts";
 import { Recorder } from "./recorder.ts";
 
+/** A request that was due at a moment and answered so much later. */
+function answered(dueAt: number, ms: number) {
+  const moments = { intendedAt: dueAt, sentAt: dueAt, firstByteAt: dueAt, endedAt: dueAt + ms };
+  return { name: "only", ...moments, status: 200, failure: null };
+}
+
 /** Ticks of a process that answered `values` (in ms) in each second. */
 function ticks(seconds: readonly (readonly number[])[], warmup = 0): Tick[] {
-  const recorder = new Recorder(["only"]);
-  return seconds.map((values, index) => {
+  const recorder = new Recorder(["only"], warmup * 1_000);
+  recorder.begin(0);
+  return seconds.flatMap((values, index) => {
     for (const ms of values) {
-      recorder.planned++;
-      recorder.started++;
-      recorder.ended({
-        name: "only",
-        intendedAt: 0,
-        sentAt: 0,
-        firstByteAt: 0,
-        endedAt: ms,
-        status: 200,
-        failure: null,
-      });
+      const book = recorder.book(index * 1_000);
+      book.planned++;
+      book.started++;
+      recorder.ended(answered(index * 1_000, ms), book);
     }
-    return recorder.tick(index + 1, index < warmup, { connections: 2, inFlight: index, users: 0 });
+    return recorder.ticks(index + 1, { connections: 2, inFlight: index, users: 0 });
   });
 }
 
@@ -68,4 +68,37 @@ test("two hours need no more room than twenty minutes, and lose nothing", () => 
   expect(series.reduce((sum, { done }) => sum + done, 0)).toBe(2 * hour);
   expect(series.at(-1)!.atS).toBeGreaterThanOrEqual(2 * hour);
   expect(Math.max(...series.map(({ maxMs }) => maxMs))).toBe(99);
+});
+
+test("what was due in the warm-up is in no total, whenever it ends, but in the rate of its time", () => {
+  const recorder = new Recorder(["only"], 1_000);
+  const collector = new Collector();
+  recorder.begin(0);
+  recorder.endsAt = 2_000;
+  const gauges = { connections: 1, inFlight: 0, users: 0 };
+  const tell = (atS: number) => {
+    for (const tick of recorder.ticks(atS, gauges)) collector.add(0, tick);
+  };
+  const warm = recorder.book(999);
+  warm.planned++;
+  // Due after the warm-up, begun before its tick: timers are late by a little.
+  const first = recorder.book(1_001);
+  first.planned++;
+  tell(1.002);
+  recorder.ended(answered(999, 800), warm);
+  recorder.ended(answered(1_001, 5), first);
+  const last = recorder.book(1_990);
+  last.planned++;
+  tell(2.001);
+  recorder.ended(answered(1_990, 300), last);
+  tell(2.29);
+  expect(collector.counts).toMatchObject({ planned: 2, done: 2 });
+  expect(collector.latencies().response).toMatchObject({ count: 2, maxMs: 300 });
+  // In time: the one of the warm-up and the first; the last was worked off afterwards.
+  expect(collector.passedInTime).toBe(2);
+  expect(collector.series().map(({ warmup, done, planned }) => ({ warmup, done, planned }))).toEqual([
+    { warmup: true, done: 0, planned: 1 },
+    { warmup: false, done: 3, planned: 2 },
+  ]);
+  expect(collector.series()[1]!.spanS).toBeCloseTo(1.288);
 });

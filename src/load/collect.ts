@@ -24,8 +24,8 @@ interface Span {
   users: number;
   statuses: Record<string, number>;
   response: HistogramDelta;
-  /** Gauges by process: the last it told in this span. */
-  gauges: Map<number, { connections: number; inFlight: number; users: number }>;
+  /** By process: the gauges it told last, and how much of the span it has told of. */
+  gauges: Map<number, { connections: number; inFlight: number; users: number; spanS: number }>;
 }
 
 type Counter =
@@ -35,6 +35,7 @@ type Counter =
   | "failed"
   | "late"
   | "blocked"
+  | "dropped"
   | "resent"
   | "bytesIn"
   | "bytesOut"
@@ -47,6 +48,7 @@ const COUNTERS: readonly Counter[] = [
   "failed",
   "late",
   "blocked",
+  "dropped",
   "resent",
   "bytesIn",
   "bytesOut",
@@ -68,6 +70,8 @@ export class Collector {
   cpuS = 0;
   peakCpu = 0;
   peakMemoryBytes = 0;
+  /** Passed between the end of the warm-up and the moment at which the last request was begun. */
+  passedInTime = 0;
   maxConnections = 0;
   maxInFlight = 0;
   readonly #requests = new Map<string, { done: number; failed: number; response: Histogram }>();
@@ -84,6 +88,7 @@ export class Collector {
     this.cpuS += tick.cpuUs / 1e6;
     this.#memory.set(process, tick.memoryBytes);
     this.peakMemoryBytes = Math.max(this.peakMemoryBytes, sum(this.#memory.values()));
+    this.passedInTime += tick.inTime;
     if (tick.warmup) return;
     for (const name of COUNTERS) this.counts[name] += tick[name];
     addInto(this.statuses, tick.statuses);
@@ -134,8 +139,8 @@ export class Collector {
   #series(process: number, tick: Tick): void {
     const index = Math.max(1, Math.ceil(Math.round(tick.atS) / this.#widthS));
     const span = this.#spanAt(index);
-    span.warmup = tick.warmup;
-    span.spanS = Math.max(span.spanS, tick.spanS);
+    // What is left of a warm-up ends in a span that is none.
+    span.warmup &&= tick.warmup;
     span.planned += tick.planned;
     span.started += tick.started;
     span.done += tick.done;
@@ -143,7 +148,11 @@ export class Collector {
     span.late += tick.late;
     addInto(span.statuses, tick.statuses);
     span.response = merged(span.response, tick.response);
-    span.gauges.set(process, tick);
+    // The last tick of a process may be a short one that belongs to the span before it.
+    const { spanS: before } = span.gauges.get(process) ?? { spanS: 0 };
+    const { connections, inFlight, users } = tick;
+    span.gauges.set(process, { connections, inFlight, users, spanS: before + tick.spanS });
+    span.spanS = Math.max(...[...span.gauges.values()].map((told) => told.spanS));
     for (const gauge of ["connections", "inFlight", "users"] as const)
       span[gauge] = sum([...span.gauges.values()].map((told) => told[gauge]));
     this.maxConnections = Math.max(this.maxConnections, span.connections);
@@ -179,7 +188,7 @@ export class Collector {
 function emptySpan(index: number): Span {
   return {
     index,
-    warmup: false,
+    warmup: true,
     spanS: 0,
     planned: 0,
     started: 0,
@@ -202,6 +211,10 @@ function join(into: Span, next: Span): void {
   for (const name of ["connections", "inFlight", "users"] as const)
     into[name] = Math.max(into[name], next[name]);
   into.warmup &&= next.warmup;
+  for (const [process, told] of into.gauges) {
+    const later = next.gauges.get(process);
+    next.gauges.set(process, { ...(later ?? told), spanS: told.spanS + (later?.spanS ?? 0) });
+  }
   into.gauges = next.gauges;
   addInto(into.statuses, next.statuses);
   into.response = merged(into.response, next.response);

@@ -58,6 +58,7 @@ export abstract class Driver implements LinkOwner {
   /** Begins. Resolves when everything has ended. */
   start(): Promise<void> {
     this.startedAt = performance.now();
+    this.recorder.begin(this.startedAt);
     this.begin();
     return this.#done.promise;
   }
@@ -65,6 +66,7 @@ export abstract class Driver implements LinkOwner {
   /** Begins nothing more; what is in flight after `graceMs` is given up. */
   finish(graceMs: number): void {
     this.finishing = true;
+    this.recorder.endsAt = Math.min(this.recorder.endsAt, performance.now());
     this.stopBeginning();
     this.settle();
     setTimeout(() => this.#giveUp(), graceMs).unref();
@@ -84,11 +86,12 @@ export abstract class Driver implements LinkOwner {
   /** A link is gone, its exchange recorded. */
   protected abstract lost(link: Link, failure: Failure | null): void;
 
-  /** A new request, counted as begun. @param intendedAt moment from which its user waits */
-  protected exchange(request: Request, intendedAt: number): Exchange {
-    const exchange = new Exchange(request, intendedAt, this.#seq);
+  /** A new request, counted as begun. @param intendedAt moment from which its user waits, if not the one at which it was due */
+  protected exchange(request: Request, dueAt: number, intendedAt = dueAt): Exchange {
+    const book = this.recorder.book(dueAt);
+    const exchange = new Exchange(request, intendedAt, this.#seq, book);
     this.#seq += this.plan.part.of;
-    this.recorder.started++;
+    book.started++;
     this.inFlight++;
     this.#deadlines.enter(exchange, performance.now());
     return exchange;
@@ -130,7 +133,7 @@ export abstract class Driver implements LinkOwner {
   ended(link: Link, exchange: Exchange, failure: Failure | null): void {
     if (this.#mayResend(link, exchange, failure)) {
       exchange.resent = true;
-      this.recorder.resent++;
+      exchange.book.resent++;
       this.connect(exchange.request.origin, exchange);
       return;
     }
@@ -174,7 +177,7 @@ export abstract class Driver implements LinkOwner {
   #record(exchange: Exchange, failure: Failure | null): void {
     DeadlineList.leave(exchange);
     this.inFlight--;
-    this.recorder.ended({
+    const outcome = {
       name: exchange.request.name,
       intendedAt: exchange.intendedAt,
       sentAt: exchange.sentAt,
@@ -182,7 +185,8 @@ export abstract class Driver implements LinkOwner {
       endedAt: performance.now(),
       status: exchange.status,
       failure,
-    });
+    };
+    this.recorder.ended(outcome, exchange.book);
   }
 
   #expired(exchange: Exchange): void {

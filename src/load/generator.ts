@@ -41,15 +41,16 @@ function prepared(plan: GeneratorPlan): Generator | undefined {
 }
 
 class Generator {
-  readonly #plan: GeneratorPlan;
   readonly #recorder: Recorder;
   readonly #driver: Driver;
   #startedAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(plan: GeneratorPlan) {
-    this.#plan = plan;
-    this.#recorder = new Recorder(plan.requests.map(({ name }) => name));
+    this.#recorder = new Recorder(
+      plan.requests.map(({ name }) => name),
+      plan.warmupMs,
+    );
     this.#driver = driverOf(plan, this.#recorder);
   }
 
@@ -86,8 +87,7 @@ class Generator {
 
   #tick(): void {
     const atMs = performance.now() - this.#startedAt;
-    const warmup = Math.max(1, Math.round(atMs / TICK_MS)) * TICK_MS <= this.#plan.warmupMs;
-    send(this.#recorder.tick(atMs / 1_000, warmup, this.#driver.gauges()));
+    for (const tick of this.#recorder.ticks(atMs / 1_000, this.#driver.gauges())) send(tick);
   }
 }
 

@@ -10,7 +10,7 @@
 
 import { Arrivals, constantRate } from "./arrivals.ts";
 import { Driver } from "./driver.ts";
-import type { Link } from "./link.ts";
+import type { Exchange, Link } from "./link.ts";
 import type { Failure } from "./messages.ts";
 import type { HoldPlan } from "./plan.ts";
 import type { Recorder } from "./recorder.ts";
@@ -72,10 +72,16 @@ export class HoldDriver extends Driver {
     if (at !== -1) this.#held.splice(at, 1);
     // It was held and should still be there.
     if (at !== -1 && this.#phase !== "closing" && failure === null && !this.#over) {
-      this.recorder.planned++;
-      this.drop(this.exchange(this.mix.draw(this.random), performance.now()), "closed");
+      this.drop(this.#request(), "closed");
     }
     this.#look();
+  }
+
+  /** One that is due now. */
+  #request(): Exchange {
+    const now = performance.now();
+    this.recorder.book(now).planned++;
+    return this.exchange(this.mix.draw(this.random), now);
   }
 
   /** As many as the pace allows. */
@@ -88,8 +94,7 @@ export class HoldDriver extends Driver {
     for (let n = this.#allowed(); n > 0 && this.#toOpen > 0 && this.connecting < CONNECTING; n--) {
       this.#toOpen--;
       this.#moved++;
-      this.recorder.planned++;
-      const exchange = this.exchange(this.mix.draw(this.random), performance.now());
+      const exchange = this.#request();
       this.connect(exchange.request.origin, exchange);
     }
     if (this.#toOpen > 0) this.#timer = setTimeout(() => this.#open(), TURN_MS);
@@ -119,11 +124,11 @@ export class HoldDriver extends Driver {
     while (this.#phaseAt + this.#next <= now) {
       const dueAt = this.#phaseAt + this.#next;
       this.#next = this.#arrivals?.take() ?? Number.POSITIVE_INFINITY;
-      this.recorder.planned++;
-      this.recorder.arrived(now - dueAt);
+      const book = this.recorder.book(dueAt);
+      book.arrived(now - dueAt);
       const link = this.#held.shift();
       if (link === undefined) {
-        this.recorder.blocked++;
+        book.blocked++;
         this.drop(this.exchange(this.mix.draw(this.random), dueAt), "unfinished");
       } else link.send(this.exchange(this.mix.draw(this.random), dueAt));
     }
@@ -154,8 +159,7 @@ export class HoldDriver extends Driver {
       if (link.state !== "idle") continue;
       const at = this.#held.lastIndexOf(link);
       if (at !== -1) this.#held.splice(at, 1);
-      this.recorder.planned++;
-      link.send(this.exchange(this.mix.draw(this.random), performance.now()));
+      link.send(this.#request());
     }
     if (this.#toClose.length > 0) this.#timer = setTimeout(() => this.#closeMore(), TURN_MS);
     else this.#look();

@@ -8,6 +8,7 @@
  */
 
 import type { DeadlineList, DeadlineNode } from "../base/deadline-list.ts";
+import type { Book } from "./book.ts";
 import type { Failure } from "./messages.ts";
 import type { Request } from "./request.ts";
 
@@ -25,9 +26,12 @@ export class Exchange implements DeadlineNode {
   dueIn: DeadlineList | null = null;
   constructor(
     readonly request: Request,
+    /** From when its user waits. */
     readonly intendedAt: number,
     /** Unique in the run; for placeholders. */
     readonly seq: number,
+    /** Where it is counted. */
+    readonly book: Book,
   ) {}
 }
 

@@ -41,9 +41,12 @@ export interface Tick {
   readonly type: "tick";
   /** End of the span, in seconds since the start that all processes share. */
   readonly atS: number;
-  /** Length of the span in seconds. */
+  /** Length of the span in seconds. Of two ticks of one span the one for the warm-up says 0. */
   readonly spanS: number;
-  /** The span belongs to the warm-up, which no total counts. */
+  /**
+   * Counted here is what was due in the warm-up, which no total counts. Its last requests may end after it: then there are two
+   * ticks of one span.
+   */
   readonly warmup: boolean;
   /** Arrivals that were due. In a closed loop: requests begun. */
   readonly planned: number;
@@ -53,10 +56,17 @@ export interface Tick {
   readonly done: number;
   /** Those of them that failed. */
   readonly failed: number;
+  /**
+   * Requests that ended well between the end of the warm-up and the moment at which the last was begun, whenever they were due.
+   * Counted in a tick of either kind.
+   */
+  readonly inTime: number;
   /** Arrivals that the generator itself began more than 10 ms after they were due. */
   readonly late: number;
   /** Arrivals that had to wait because all connections that may be open were busy. */
   readonly blocked: number;
+  /** Arrivals that were not begun at all, because too many were waiting already. */
+  readonly dropped: number;
   /** Requests sent again because a connection kept alive had been closed by the other side. */
   readonly resent: number;
   readonly bytesIn: number;

@@ -35,6 +35,8 @@ export class OpenDriver extends Driver {
   readonly #idle: Link[][];
   /** Requests for which no connection may be opened, by origin. */
   readonly #waiting: readonly Waiting[];
+  /** Of the schedule. */
+  #endsAt = 0;
   #next: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -49,6 +51,8 @@ export class OpenDriver extends Driver {
   }
 
   protected begin(): void {
+    this.#endsAt = this.startedAt + this.#plan.stages.at(-1)!.atMs;
+    this.recorder.endsAt = this.#endsAt;
     this.#turn();
   }
 
@@ -84,8 +88,10 @@ export class OpenDriver extends Driver {
   #turn(): void {
     const began = performance.now();
     let now = began;
-    if (now > this.startedAt + this.#plan.stages.at(-1)!.atMs + OVERTIME_MS) this.#skipRest(now);
+    if (now > this.#endsAt + OVERTIME_MS) this.#skipRest(now);
     while (this.startedAt + this.#next <= now) {
+      // Late beginners make the time in which requests are begun longer.
+      this.recorder.endsAt = Math.max(this.recorder.endsAt, now);
       this.#arrive(this.startedAt + this.#next, now);
       this.#next = this.#arrivals.take();
       now = performance.now();
@@ -101,28 +107,28 @@ export class OpenDriver extends Driver {
 
   #skipRest(now: number): void {
     for (; this.#next !== Number.POSITIVE_INFINITY; this.#next = this.#arrivals.take()) {
-      this.recorder.planned++;
-      this.recorder.arrived(now - this.startedAt - this.#next);
+      const dueAt = this.startedAt + this.#next;
+      this.recorder.book(dueAt).arrived(now - dueAt);
     }
   }
 
   #arrive(dueAt: number, now: number): void {
     const late = now - dueAt;
-    this.recorder.planned++;
-    this.recorder.arrived(late);
+    const book = this.recorder.book(dueAt);
+    book.arrived(late);
     const request = this.mix.draw(this.random);
     const { origin } = request;
     const waiting = this.#waiting[origin]!;
     if (waiting.length >= MOST_WAITING) {
-      this.recorder.blocked++;
+      book.dropped++;
       return;
     }
-    const exchange = this.exchange(request, late <= ON_TIME_MS ? now : dueAt);
+    const exchange = this.exchange(request, dueAt, late <= ON_TIME_MS ? now : dueAt);
     const link = this.#idle[origin]!.pop();
     if (link !== undefined) link.send(exchange);
     else if (this.#mayConnect()) this.connect(origin, exchange);
     else {
-      if (this.links.size >= this.#plan.maxConnections) this.recorder.blocked++;
+      if (this.links.size >= this.#plan.maxConnections) book.blocked++;
       waiting.push(exchange);
     }
   }

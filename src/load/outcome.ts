@@ -13,7 +13,7 @@ import {
   type Verdict,
 } from "./result.ts";
 import { type Condition, evaluate } from "./thresholds.ts";
-import { judge, LATE_SHARE } from "./verdict.ts";
+import { judge, tooLate } from "./verdict.ts";
 
 export interface Outcome {
   readonly collector: Collector;
@@ -42,7 +42,8 @@ export function resultOf(outcome: Outcome): LoadResult {
   const failures = collector.failures as Readonly<Record<string, number>>;
   const { statuses, latency } = collector;
   const durationS = begunForS(outcome);
-  const passedPerS = passedWithin(collector, outcome.warmupS + durationS) / durationS;
+  // What a service works off afterwards is not its rate.
+  const passedPerS = collector.passedInTime / durationS;
   const seen = { counts, statuses, failures, checks: collector.checks(), latency, passedPerS };
   const machine = machineFacts(outcome.addresses);
   const judgement = judge({
@@ -97,18 +98,9 @@ export function resultOf(outcome: Outcome): LoadResult {
   };
 }
 
-/** What passed while requests were begun: what a service works off afterwards is not its rate. */
-function passedWithin(collector: Collector, endS: number): number {
-  return collector
-    .series()
-    .filter(({ warmup, atS }) => !warmup && atS < endS + 1)
-    .reduce((sum, { done, failed }) => sum + done - failed, 0);
-}
-
 /** A generator that cannot keep its schedule begins requests for longer than was planned: the rate is over that time. */
 function begunForS({ collector, plan, durationS, warmupS }: Outcome): number {
-  if (plan.model !== "open" || collector.counts.late <= LATE_SHARE * collector.counts.planned)
-    return durationS;
+  if (plan.model !== "open" || !tooLate(collector.counts)) return durationS;
   const last = collector.series().findLast(({ started }) => started > 0);
   return Math.max(durationS, (last?.atS ?? 0) - warmupS);
 }

@@ -128,7 +128,8 @@ class Other(User):
     exception: rounds,
   });
   expect(sum.statuses).toEqual({ 200: 2 * rounds, 500: rounds });
-  expect([sum.started, sum.done, sum.response.count]).toEqual([8 * rounds, 8 * rounds, 8 * rounds]);
+  // What was refused, or raised before there was an answer, has no time to tell.
+  expect([sum.started, sum.done, sum.response.count]).toEqual([8 * rounds, 8 * rounds, 6 * rounds]);
   expect(notes).toContain("said to fail: the answer is odd");
 });
 

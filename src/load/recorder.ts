@@ -1,29 +1,8 @@
 /** Counts what happens in one generator process, and hands it on once a second. Its memory does not grow with time. */
 
+import { Book, type Outcome } from "./book.ts";
 import { Histogram } from "./histogram.ts";
-import type { Failure, RequestTick, Tick } from "./messages.ts";
-
-/** An arrival begun this much after it was due is late: the generator's own fault. */
-export const LATE_MS = 10;
-
-/** How one request ended. Moments are those of `performance.now()`. */
-export interface Outcome {
-  readonly name: string;
-  readonly intendedAt: number;
-  /** 0: it was never sent. */
-  readonly sentAt: number;
-  readonly firstByteAt: number;
-  readonly endedAt: number;
-  /** 0: no answer. */
-  readonly status: number;
-  readonly failure: Failure | null;
-}
-
-interface Named {
-  done: number;
-  failed: number;
-  readonly response: Histogram;
-}
+import type { Tick } from "./messages.ts";
 
 /** Figures that are what they are at a moment. */
 export interface Gauges {
@@ -33,131 +12,90 @@ export interface Gauges {
 }
 
 export class Recorder {
-  planned = 0;
-  started = 0;
-  blocked = 0;
-  resent = 0;
   bytesIn = 0;
   bytesOut = 0;
-  opened = 0;
-  #late = 0;
-  #done = 0;
-  #failed = 0;
-  #statuses = new Map<number, number>();
-  #failures = new Map<Failure, number>();
-  readonly #response = new Histogram();
-  readonly #passed = new Histogram();
-  readonly #service = new Histogram();
-  readonly #firstByte = new Histogram();
+  /** Until when requests are begun, as a moment of `performance.now()`; what ends later does not belong to the rate. */
+  endsAt = Number.POSITIVE_INFINITY;
+  #opened = 0;
+  #inTime = 0;
+  #warmUntil = 0;
   readonly #connect = new Histogram();
-  readonly #lateness = new Histogram();
-  /** Null: there is one kind of request, and the totals say it all. */
-  readonly #named: Map<string, Named> | null;
+  readonly #warmupMs: number;
+  /** What was due in the warm-up, and all else. */
+  readonly #warm: Book;
+  readonly #measured: Book;
   #cpu = process.cpuUsage();
   #tickAtS = 0;
 
-  constructor(names: readonly string[]) {
-    const named = () => ({ done: 0, failed: 0, response: new Histogram() });
-    this.#named = names.length < 2 ? null : new Map(names.map((name) => [name, named()]));
+  /** @param warmupMs what is due before it has passed is in no total */
+  constructor(names: readonly string[], warmupMs = 0) {
+    this.#warmupMs = warmupMs;
+    this.#warm = new Book(names);
+    this.#measured = new Book(names);
   }
 
-  /** An arrival was begun. @param lateMs after it was due */
-  arrived(lateMs: number): void {
-    this.#lateness.record(lateMs * 1_000);
-    if (lateMs > LATE_MS) this.#late++;
+  /** The run begins. @param at moment of `performance.now()` */
+  begin(at: number): void {
+    this.#warmUntil = at + this.#warmupMs;
+  }
+
+  /**
+   * Where a request is entered. When it ended does not matter: a request that the warm-up left in flight would bring its waiting
+   * into the figures of those that came after it. @param dueAt moment of `performance.now()`
+   */
+  book(dueAt: number): Book {
+    return dueAt < this.#warmUntil ? this.#warm : this.#measured;
   }
 
   connected(ms: number): void {
-    this.opened++;
+    this.#opened++;
     this.#connect.record(ms * 1_000);
   }
 
-  ended(outcome: Outcome): void {
-    const { endedAt, sentAt, failure } = outcome;
-    const us = (endedAt - outcome.intendedAt) * 1_000;
-    this.#done++;
-    if (outcome.status !== 0) {
-      this.#statuses.set(outcome.status, (this.#statuses.get(outcome.status) ?? 0) + 1);
-      this.#service.record((endedAt - sentAt) * 1_000);
-      this.#firstByte.record((outcome.firstByteAt - sentAt) * 1_000);
-    }
-    // What was cut or refused has no time to tell; a timeout has: leaving it out would make slow look fast.
-    const counts = outcome.status !== 0 || failure === "timeout";
-    if (counts) this.#response.record(us);
-    if (failure === null) this.#passed.record(us);
-    else this.#fail(failure);
-    const named = this.#named?.get(outcome.name);
-    if (named === undefined) return;
-    named.done++;
-    if (failure !== null) named.failed++;
-    if (counts) named.response.record(us);
+  /** @param book where the request was entered when it was begun */
+  ended(outcome: Outcome, book: Book): void {
+    book.ended(outcome);
+    // A rate is that of a span of time: what the warm-up left belongs to it, what is worked off afterwards does not.
+    const { failure, endedAt } = outcome;
+    if (failure === null && endedAt >= this.#warmUntil && endedAt <= this.endsAt) this.#inTime++;
   }
 
-  #fail(failure: Failure): void {
-    this.#failed++;
-    this.#failures.set(failure, (this.#failures.get(failure) ?? 0) + 1);
+  /** Everything since the last ticks, one for the warm-up and one for the rest where there is such; counting begins anew. */
+  ticks(atS: number, gauges: Gauges): readonly Tick[] {
+    // Timers are late by a little.
+    const warmup = Math.max(1, Math.round(atS)) * 1_000 <= this.#warmupMs;
+    const spanS = atS - this.#tickAtS;
+    this.#tickAtS = atS;
+    const common = { type: "tick", atS, spanS, ...gauges, checks: {} } as const;
+    const process = this.#takeProcess();
+    // What is due already after a warm-up that ends in this moment waits for the next tick.
+    if (warmup) return [{ ...common, ...process, warmup, ...this.#warm.take() }];
+    const measured = { ...common, ...process, warmup, ...this.#measured.take() };
+    if (this.#warm.empty) return [measured];
+    // The time is told once.
+    const nothing = { spanS: 0, bytesIn: 0, bytesOut: 0, opened: 0, inTime: 0, connect: NOTHING, cpuUs: 0 };
+    return [{ ...measured, ...nothing, warmup: true, ...this.#warm.take() }, measured];
   }
 
-  /** Everything since the last tick; counting begins anew. */
-  tick(atS: number, warmup: boolean, gauges: Gauges): Tick {
+  /** What belongs to no request, or to the time in which it happened. */
+  #takeProcess() {
     const cpu = process.cpuUsage(this.#cpu);
-    const tick: Tick = {
-      type: "tick",
-      atS,
-      spanS: atS - this.#tickAtS,
-      warmup,
-      planned: this.planned,
-      started: this.started,
-      done: this.#done,
-      failed: this.#failed,
-      late: this.#late,
-      blocked: this.blocked,
-      resent: this.resent,
+    const taken = {
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
-      opened: this.opened,
-      ...gauges,
-      statuses: Object.fromEntries(this.#statuses),
-      failures: Object.fromEntries(this.#failures),
-      response: this.#response.take(true),
-      passed: this.#passed.take(true),
-      service: this.#service.take(true),
-      firstByte: this.#firstByte.take(true),
+      opened: this.#opened,
+      inTime: this.#inTime,
       connect: this.#connect.take(true),
-      lateness: this.#lateness.take(true),
-      requests: this.#takeNamed(),
-      checks: {},
       cpuUs: cpu.user + cpu.system,
       memoryBytes: process.memoryUsage.rss(),
     };
-    this.#tickAtS = atS;
-    this.#reset();
-    return tick;
-  }
-
-  #takeNamed(): Record<string, RequestTick> {
-    const ticks: Record<string, RequestTick> = {};
-    for (const [name, named] of this.#named ?? []) {
-      ticks[name] = { done: named.done, failed: named.failed, response: named.response.take(true) };
-      named.done = 0;
-      named.failed = 0;
-    }
-    return ticks;
-  }
-
-  #reset(): void {
-    this.planned = 0;
-    this.started = 0;
-    this.blocked = 0;
-    this.resent = 0;
     this.bytesIn = 0;
     this.bytesOut = 0;
-    this.opened = 0;
-    this.#late = 0;
-    this.#done = 0;
-    this.#failed = 0;
-    this.#statuses = new Map();
-    this.#failures = new Map();
+    this.#opened = 0;
+    this.#inTime = 0;
     this.#cpu = process.cpuUsage();
+    return taken;
   }
 }
+
+const NOTHING = { counts: [], sumUs: 0, minUs: 0, maxUs: 0 };

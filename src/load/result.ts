@@ -89,6 +89,8 @@ export interface Totals {
   readonly resent: number;
   readonly late: number;
   readonly blocked: number;
+  /** Arrivals that were not begun at all, because too many were waiting already. */
+  readonly dropped: number;
   /** Requests begun in a second, on average; the same of what ended and did not fail. */
   readonly startedPerS: number;
   readonly passedPerS: number;
@@ -224,6 +226,8 @@ export interface StepResult {
   readonly failedShare: number;
   /** Kept the promise. */
   readonly ok: boolean;
+  /** The generator fell short: the step says nothing of the service. */
+  readonly fellShort: boolean;
   /** Which threshold failed, or why the step says nothing. Empty when it was kept. */
   readonly why: string;
 }

@@ -44,6 +44,8 @@ export class Session {
   readonly #options: SessionOptions;
   #running: Running | null = null;
   #interrupted = false;
+  /** Unix milliseconds. */
+  #interruptedAt = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -56,6 +58,7 @@ export class Session {
   /** The first time: begins nothing more and soon ends. The second time at once. */
   interrupt(): void {
     this.#running?.finish(this.#interrupted ? 0 : INTERRUPTED_GRACE_MS);
+    if (!this.#interrupted) this.#interruptedAt = Date.now();
     this.#interrupted = true;
   }
 
@@ -67,7 +70,9 @@ export class Session {
     if (this.#interrupted) running.finish(0);
     const server = await this.#watched(running, work);
     const wallS = (Date.now() - running.startsAt) / 1_000;
-    const whole = this.#interrupted ? wallS : (work.plannedS ?? wallS);
+    const begunS = (this.#interruptedAt - running.startsAt) / 1_000;
+    const planned = work.plannedS ?? wallS;
+    const whole = this.#interrupted ? Math.min(begunS, planned) : planned;
     return resultOf({
       collector: running.collector,
       startsAt: running.startsAt,

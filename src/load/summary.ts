@@ -133,6 +133,7 @@ function scheduleRows({ totals: counts, plan, latency }: LoadResult): string {
     `${grouped(counts.late)}  ${percentText(late)}  p99=${milliseconds(latency.lateness.p99Ms).replace(" ", "")}`,
   );
   if (counts.blocked > 0) rows += row("  waited for a connection", grouped(counts.blocked));
+  if (counts.dropped > 0) rows += row("  never begun", grouped(counts.dropped));
   if (counts.resent > 0)
     rows += row("  sent again", `${grouped(counts.resent)}  a kept connection had been closed`);
   return rows;

@@ -3,7 +3,17 @@
 import { Histogram } from "./histogram.ts";
 import type { Tick } from "./messages.ts";
 
-const counters = ["planned", "started", "done", "failed", "late", "blocked", "resent", "opened"] as const;
+const counters = [
+  "planned",
+  "started",
+  "done",
+  "failed",
+  "late",
+  "blocked",
+  "dropped",
+  "resent",
+  "opened",
+] as const;
 const histograms = ["response", "passed", "service", "firstByte", "connect", "lateness"] as const;
 
 export class Sum {
@@ -13,6 +23,7 @@ export class Sum {
   failed = 0;
   late = 0;
   blocked = 0;
+  dropped = 0;
   resent = 0;
   opened = 0;
   readonly statuses: Record<string, number> = {};

@@ -9,7 +9,7 @@
  *   value      = a duration for times; a share (0.1%) or a number for counts; a number per second for rate
  */
 
-import { parseDuration } from "../base/units.ts";
+import { exactDuration } from "../base/units.ts";
 import { milliseconds, percentText } from "./figures.ts";
 import { Histogram } from "./histogram.ts";
 import { failures } from "./messages.ts";
@@ -204,7 +204,7 @@ function checksMetric(): Metric {
 function readValue(text: string, { units }: Metric): { readonly value: number; readonly unit: Unit } | null {
   if (units.includes("ms")) {
     // A bare number is milliseconds, as in k6: seconds would hardly ever be meant here.
-    const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) : parseDuration(text);
+    const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) : exactDuration(text);
     return ms === null ? null : { value: ms, unit: "ms" };
   }
   const share = /^(\d+(?:\.\d+)?)%$/.exec(text);

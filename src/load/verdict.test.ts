@@ -3,7 +3,7 @@ import { judge, type RunFacts } from "./verdict.ts";
 
 const facts: RunFacts = {
   plan: { model: "open", connections: 100, processes: 2 },
-  totals: { planned: 10_000, started: 10_000, late: 0, blocked: 0 },
+  totals: { planned: 10_000, late: 0, blocked: 0, dropped: 0 },
   failures: {},
   peakCpu: 0.3,
   local: false,
@@ -20,6 +20,18 @@ describe("a run is invalid when the generator fell short", () => {
   test("one in a hundred late is borne, more is not", () => {
     expect(saturated({ totals: totals(100, 0) })).toBeNull();
     expect(saturated({ totals: totals(101, 0) })).toContain("late; the machine was busy");
+  });
+
+  test("a few late of a short run are a moment of the machine", () => {
+    const short = (late: number) => ({ ...facts.totals, planned: 50, late });
+    expect(saturated({ totals: short(4) })).toBeNull();
+    expect(saturated({ totals: short(5) })).toContain("late; the machine was busy");
+  });
+
+  test("what was never begun for want of memory is not said to have waited for a connection", () => {
+    const reason = saturated({ totals: { ...totals(300, 400), dropped: 500 } });
+    expect(reason).toContain("5.00 % of the requests were never begun");
+    expect(reason).not.toContain("connections");
   });
 
   test("says whose doing it was: its own processor, or the connections", () => {

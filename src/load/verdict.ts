@@ -5,13 +5,15 @@ import { failures, ownFailures } from "./messages.ts";
 import type { PlanFacts, Totals } from "./result.ts";
 
 /** More of the arrivals late than this, and the schedule was not kept. */
-export const LATE_SHARE = 0.01;
+const LATE_SHARE = 0.01;
+/** Fewer than this are a moment of the machine, whatever share of a short run they are. */
+const LATE_LEAST = 5;
 /** A process that used more of a processor than this had none to spare. */
 const BUSY = 0.9;
 
 export interface RunFacts {
   readonly plan: Pick<PlanFacts, "model" | "connections" | "processes">;
-  readonly totals: Pick<Totals, "planned" | "late" | "blocked" | "started">;
+  readonly totals: Pick<Totals, "planned" | "late" | "blocked" | "dropped">;
   readonly failures: Readonly<Record<string, number>>;
   readonly peakCpu: number;
   readonly local: boolean;
@@ -41,15 +43,24 @@ export function judge(facts: RunFacts): Judgement {
   return { saturated: reason, notes };
 }
 
+/** Whether so many arrivals were begun late that the schedule was not kept. */
+export function tooLate({ late, planned }: Pick<Totals, "late" | "planned">): boolean {
+  return late >= LATE_LEAST && late > LATE_SHARE * planned;
+}
+
 function saturation({ plan, totals, failures: failed, peakCpu }: RunFacts): string | null {
   for (const own of ownFailures) {
     const count = failed[own] ?? 0;
     if (count > 0) return `${count} requests were not sent: ${failures[own]}.`;
   }
   if (plan.model !== "open" || totals.planned === 0) return null;
-  const late = totals.late / totals.planned;
-  const blocked = totals.blocked / totals.planned;
-  if (Math.max(late, blocked) <= LATE_SHARE) return null;
+  const { planned } = totals;
+  const late = tooLate(totals) ? totals.late / planned : 0;
+  const blocked = totals.blocked / planned;
+  const dropped = totals.dropped / planned;
+  if (Math.max(late, blocked, dropped) <= LATE_SHARE) return null;
+  if (dropped > Math.max(late, blocked))
+    return `${percentText(dropped)} of the requests were never begun: too many were waiting already for the generator to keep more. The rate is beyond it, or beyond the service.`;
   if (blocked > late)
     return `${percentText(blocked)} of the requests waited for one of ${plan.connections} connections: the service answers too slowly for this rate, or --max-connections is too low.`;
   const why =

@@ -41,7 +41,7 @@ export interface MemorySizes {
 export interface DoctorFinding {
   /** Preload level at which it is there. */
   readonly level: "app" | "imports";
-  /** "thread", "socket", "loop", "cuda", "grpc" or "patch". */
+  /** "thread", "socket", "loop", "epoll", "cuda", "grpc" or "patch". */
   readonly kind: string;
   /** Whose doing it is; empty when that is not known. */
   readonly module: string;

@@ -10,6 +10,7 @@ import { platformEvents } from "./signals.ts";
 type Told =
   | "platform.applied"
   | "platform.apply_failed"
+  | "platform.unchanged"
   | "platform.traffic"
   | "platform.service_stopped"
   | "platform.service_started"
@@ -39,9 +40,18 @@ export class ApplicationLog {
     this.#tell("platform.applied", message, { "service.name": service, "service.version": revision });
   }
 
+  /** Its files were written as they were. */
+  unchanged(service: string): void {
+    const message = `The code of ${service} is that of its newest revision`;
+    this.#tell("platform.unchanged", message, { "service.name": service });
+  }
+
+  /** @param fresh what was being started; empty when it did not come to that */
   failed(fresh: readonly Live[], error: unknown): void {
-    const known = error instanceof HeadraceError ? { code: error.code, traceback: error.detail } : {};
-    const message = `${names(fresh)} did not start, nothing has changed: ${messageOf(error)}`;
+    const detail = error instanceof HeadraceError && error.detail !== "" ? { traceback: error.detail } : {};
+    const known = error instanceof HeadraceError ? { code: error.code, ...detail } : {};
+    const who = fresh.length === 0 ? "" : `${names(fresh)} did not start, `;
+    const message = `${who}${who === "" ? "N" : "n"}othing has changed: ${messageOf(error)}`;
     this.#tell("platform.apply_failed", message, known);
   }
 

@@ -40,6 +40,7 @@ import type { Counts } from "./rollout/counts.ts";
 import { defaultGuard, type GuardSettings } from "./rollout/guard.ts";
 import { firstShares, type RolloutPlan } from "./rollout/rollout.ts";
 import { Rollouts } from "./rollout/rollouts.ts";
+import { SecretMask } from "./secrets.ts";
 import { ServiceSwitch } from "./service-switch.ts";
 import { routing, type Service, ServiceViews } from "./services.ts";
 import type { Turn, Work } from "./turns.ts";
@@ -74,6 +75,8 @@ export interface RunningApplication {
   apply(next: ApplicationConfig, client?: AbortSignal): Promise<void>;
   /** A new revision of a service, with its code as it is now. Undefined when there is no such service. */
   deploy(service: string, wish: DeployWish, client?: AbortSignal): Promise<DeployReport | undefined>;
+  /** The same, unless its code is that of its newest revision. Nothing when there is no such service. */
+  renew(service: string): Promise<void>;
   traffic(service: string): TrafficReport | undefined;
   /** Other shares or tags. @throws HeadraceError when they cannot be: then nothing has changed */
   setTraffic(service: string, wish: TrafficWish, client?: AbortSignal): Promise<TrafficReport | undefined>;
@@ -133,6 +136,7 @@ class Application {
   readonly #rollouts: Rollouts;
   readonly #fresh: boolean;
   readonly #done = Promise.withResolvers<number>();
+  readonly #mask = new SecretMask();
   readonly #switch: ServiceSwitch;
   readonly #changes: Changes;
   #url = "";
@@ -146,8 +150,10 @@ class Application {
     const ledger = new Ledger(io.stateDir);
     release.push(() => ledger.close());
     this.#ledger = ledger;
-    this.#log = new ApplicationLog(io.log, config.name);
-    this.#rollouts = new Rollouts(io.log);
+    const log = this.#mask.log(io.log);
+    const output: ApplicationIo["output"] = (...of) => this.#mask.output(io.output(...of));
+    this.#log = new ApplicationLog(log, config.name);
+    this.#rollouts = new Rollouts(log);
     const runDir = makeRunDir(release);
     const columns = shared.gateways + SPARE_COLUMNS;
     const meterPath = join(runDir, "front-meter");
@@ -161,13 +167,14 @@ class Application {
       meterPath,
       runDir,
       command: io.gatewayCommand,
-      ports: gatewaysPorts(io.log),
+      ports: gatewaysPorts(log),
     });
-    const { log, output } = io;
     const gateways = this.#gateways;
-    this.#fleet = new Fleet({ runDir, codeDir: ledger.codeDir, columns, gateways, log, output });
+    const { codeDir } = ledger;
+    const mask = this.#mask;
+    this.#fleet = new Fleet({ runDir, codeDir, columns, gateways, log, output, mask });
     this.#changes = new Changes(config, {
-      ...{ ledger, gateways, fleet: this.#fleet, log: this.#log },
+      ...{ ledger, gateways, mask, fleet: this.#fleet, log: this.#log },
       isOff: (service) => this.#switch.isOff(service),
       url: () => this.#url,
     });
@@ -182,7 +189,11 @@ class Application {
     return this.#changes.services;
   }
 
-  async start(): Promise<RunningApplication> {
+  start(): Promise<RunningApplication> {
+    return this.#mask.errors(this.#start());
+  }
+
+  async #start(): Promise<RunningApplication> {
     const gateways = this.#gateways;
     this.#release.push(() => gateways.stop(GATEWAY_STOP_MS));
     this.#release.push(async () => {
@@ -221,7 +232,7 @@ class Application {
   }
 
   #running(): RunningApplication {
-    const { turns } = this.#changes;
+    const changes = this.#changes;
     const views = new ServiceViews({
       services: () => this.#services,
       rollouts: this.#rollouts,
@@ -239,23 +250,27 @@ class Application {
       revisions: (service) => views.revisions(service),
       apply: (next, client) => {
         const work = { what: "the new file", service: null, client };
-        return turns.take(work, (turn) => this.#apply(turn, next));
+        return changes.take(work, (turn) => this.#apply(turn, next));
       },
       deploy: (service, wish, client) => {
         const work = { what: `the deploy of ${service}`, service, client };
-        return turns.take(work, (turn) => this.#deploy(turn, service, wish));
+        return changes.take(work, (turn) => this.#deploy(turn, service, wish));
+      },
+      renew: (service) => {
+        const work = { what: `the renewal of ${service}`, service };
+        return changes.take(work, (turn) => this.#renew(turn, service));
       },
       setTraffic: async (service, wish, client) => {
         const work = { what: `the change of the traffic of ${service}`, service, client };
-        await turns.take(work, (turn) => this.#direct(turn, service, (state) => withWish(state, wish)));
+        await changes.take(work, (turn) => this.#direct(turn, service, (state) => withWish(state, wish)));
         return views.traffic(service);
       },
       rollback: async (service, client) => {
         const work = { what: `the rollback of ${service}`, service, urgent: true, client };
-        await turns.take(work, (turn) => this.#direct(turn, service, rolledBack));
+        await changes.take(work, (turn) => this.#direct(turn, service, rolledBack));
         return views.traffic(service);
       },
-      restartService: (service) => this.#switch.restart(service),
+      restartService: (service) => this.#mask.errors(this.#switch.restart(service)),
       stopService: (service, client) => {
         this.#rollouts.end(service, "the service was stopped");
         return this.#switch.stop(service, client);
@@ -271,19 +286,34 @@ class Application {
   }
 
   async #apply(turn: Turn, next: ApplicationConfig): Promise<void> {
-    const shared = (config: ApplicationConfig) => sharedOptions(config.services[0]!.run);
-    if (!Bun.deepEquals(shared(this.#config), shared(next))) {
-      const message = "listen, limits, logs, admin and gateways cannot be changed while Headrace runs.";
-      throw new HeadraceError("restart_needed", message, {
-        exit: Exit.USAGE,
-        hint: "Stop it and start it again.",
-      });
-    }
-    const states = await this.#statesFor(next);
+    const states = await this.#statesOf(next).catch((error: unknown) => {
+      this.#log.failed([], error);
+      throw error;
+    });
     const fresh = await this.#changes.make(turn, { config: next, states, settleMs: SETTLE_MS });
     for (const name of states.keys()) this.#rollouts.end(name);
     this.#switch.forgetAllBut(new Set(this.#services.keys()));
     this.#log.applied(fresh);
+  }
+
+  /** What a changed file makes of the services. @throws HeadraceError restart_needed */
+  async #statesOf(next: ApplicationConfig): Promise<ReadonlyMap<string, ServiceState>> {
+    const shared = (config: ApplicationConfig) => sharedOptions(config.services[0]!.run);
+    if (Bun.deepEquals(shared(this.#config), shared(next))) return this.#statesFor(next);
+    const message = "listen, limits, logs, admin and gateways cannot be changed while Headrace runs.";
+    const hint = "Stop it and start it again.";
+    throw new HeadraceError("restart_needed", message, { exit: Exit.USAGE, hint });
+  }
+
+  async #renew(turn: Turn, name: string): Promise<void> {
+    const service = this.#services.get(name);
+    if (service === undefined) return;
+    const { config, state } = service;
+    const newest = newestOf(state);
+    const { code } = await this.#changes.record(config, newest + 1);
+    if (code !== "" && code === state.revisions.get(newest)?.code) this.#log.unchanged(name);
+    // Whoever looks at what they have just written does not want to wait.
+    else await this.#deploy(turn, name, { settleMs: 0 });
   }
 
   async #deploy(turn: Turn, name: string, wish: DeployWish): Promise<DeployReport | undefined> {
@@ -321,7 +351,7 @@ class Application {
     const { service, before, earlier } = plan;
     const what = `a step of the rollout of ${service}`;
     const step = (work: Work, expected: readonly Target[], next: (state: ServiceState) => ServiceState) =>
-      this.#changes.turns.take(work, async (turn) => {
+      this.#changes.take(work, async (turn) => {
         const { state } = this.#services.get(service) ?? {};
         if (state === undefined || !Bun.deepEquals(state.traffic.targets, expected)) return false;
         await this.#changes.make(turn, { states: new Map([[service, next(state)]]) });
@@ -380,7 +410,7 @@ class Application {
       for (const revision of this.#fleet.all) revision.kill();
       void this.#gateways.stop(0);
     }
-    this.#changes.turns.close(new HeadraceError("start_cancelled", "Headrace is stopping."));
+    this.#changes.close(new HeadraceError("start_cancelled", "Headrace is stopping."));
     this.#stopping ??= this.#drain(reason);
     return this.#stopping;
   }

@@ -10,19 +10,22 @@ import type { ApplicationConfig, ServiceConfig } from "../config/file/config.ts"
 import type { ApplicationLog } from "./application-log.ts";
 import type { Fleet, Live } from "./fleet.ts";
 import type { Gateways } from "./gateways.ts";
+import { patienceMs } from "./pool-spec.ts";
 import type { Revision } from "./revision.ts";
 import type { Ledger } from "./revisions/ledger.ts";
 import type { RevisionRecord } from "./revisions/record.ts";
 import type { ServiceState } from "./revisions/store.ts";
 import { needed, unknownRevision, weightOf } from "./revisions/traffic.ts";
+import type { SecretMask } from "./secrets.ts";
 import { routing, type Service } from "./services.ts";
-import { type Turn, Turns } from "./turns.ts";
+import { type Turn, Turns, type Work } from "./turns.ts";
 
 export interface ChangesParts {
   readonly ledger: Ledger;
   readonly fleet: Fleet;
   readonly gateways: Pick<Gateways, "route">;
   readonly log: Pick<ApplicationLog, "failed">;
+  readonly mask: Pick<SecretMask, "errors">;
   /** Whether nothing of a service is to run. */
   readonly isOff: (service: string) => boolean;
   readonly url: () => string;
@@ -47,7 +50,7 @@ interface Assembled {
 }
 
 export class Changes {
-  readonly turns = new Turns();
+  readonly #turns = new Turns();
   readonly #parts: ChangesParts;
   #config: ApplicationConfig;
   #services: ReadonlyMap<string, Service> = new Map();
@@ -75,6 +78,16 @@ export class Changes {
     this.#services = services;
   }
 
+  /** See {@link Turns.take}. */
+  take<T>(work: Work, run: (turn: Turn) => Promise<T>): Promise<T> {
+    return this.#parts.mask.errors(this.#turns.take(work, run));
+  }
+
+  /** See {@link Turns.close}. */
+  close(error: HeadraceError): void {
+    this.#turns.close(error);
+  }
+
   /** See {@link Fleet.record}. */
   record(...what: Parameters<Fleet["record"]>): Promise<RevisionRecord> {
     return this.#withCode(() => this.#parts.fleet.record(...what));
@@ -83,7 +96,7 @@ export class Changes {
   /** Forgets code that no revision is made of, unless a change is under way that may have kept some which is noted nowhere yet. */
   collect(): Promise<void> {
     return this.#withCode(async () => {
-      if (this.turns.running <= 1) await this.#parts.ledger.collect();
+      if (this.#turns.running <= 1) await this.#parts.ledger.collect();
     });
   }
 
@@ -98,8 +111,10 @@ export class Changes {
     const gone = [...this.#services.keys()].filter((name) => !there.has(name));
     const names = new Set([...states.keys(), ...switched]);
     turn.starts(names.union(new Set(gone)));
-    const { services, fresh } = this.assemble(config, states, { names, proven });
+    let fresh: readonly Live[] = [];
+    let services: ReadonlyMap<string, Service>;
     try {
+      ({ services, fresh } = this.assemble(config, states, { names, proven }));
       await prepareAll(fresh);
       turn.signal.throwIfAborted();
       await unlessAborted(turn.signal, startAll(fresh, change.settleMs ?? 0));
@@ -168,14 +183,18 @@ export class Changes {
     this.#config = config;
     this.#services = services;
     const serving = new Set(lives(services));
-    for (const { revision } of before.filter((live) => !serving.has(live)))
-      void fleet.retire(revision, revision.config.drainTimeoutMs);
+    for (const { revision } of before.filter((live) => !serving.has(live))) {
+      const run = revision.config;
+      // Who stops a service waits for it.
+      const asked = services.get(run.service)?.stopped === true;
+      void fleet.retire(revision, asked ? run.drainTimeoutMs : patienceMs(run));
+    }
   }
 
   /** Answers with the error. */
   async #failed(fresh: readonly Live[], error: unknown): Promise<unknown> {
     const { fleet, log } = this.#parts;
-    if (fresh.length > 0) log.failed(fresh, error);
+    log.failed(fresh, error);
     await Promise.all(fresh.map(({ revision }) => fleet.retire(revision, 0)));
     return error;
   }

@@ -6,10 +6,10 @@ export const platformErrors = {
   port_forbidden: { whose: "user", exit: Exit.USAGE, text: "This user may not listen on the port." },
   host_unknown: { whose: "user", exit: Exit.USAGE, text: "This machine has no such address." },
   cannot_listen: { whose: "user", exit: Exit.USAGE, text: "The address cannot be listened on." },
-  secret_missing: {
+  secret_unusable: {
     whose: "user",
     exit: Exit.USAGE,
-    text: "A secret that headrace.yaml refers to cannot be read.",
+    text: "A secret holds what no environment variable can: a NUL byte, or more than 100 KiB.",
   },
   restart_needed: {
     whose: "user",

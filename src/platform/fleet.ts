@@ -14,7 +14,7 @@ import { Reporter } from "./report.ts";
 import { Revision } from "./revision.ts";
 import { isKept, keepCode, sourcesOf } from "./revisions/code.ts";
 import { type RevisionRecord, revisionConfig, runConfig } from "./revisions/record.ts";
-import { readSecrets } from "./secrets.ts";
+import { readSecrets, type SecretMask } from "./secrets.ts";
 import { serviceLog } from "./service-log.ts";
 
 export interface FleetOptions {
@@ -25,6 +25,8 @@ export interface FleetOptions {
   readonly gateways: Gateways;
   readonly log: LogSink;
   readonly output: (service: string, revision: string) => (line: OutputLine) => void;
+  /** Is told of the values of secrets before anything runs with them. */
+  readonly mask: Pick<SecretMask, "learn">;
 }
 
 /** One revision that runs. */
@@ -37,6 +39,11 @@ export interface Live {
    * @throws HeadraceError revision_code_missing, or when there is no interpreter
    */
   prepare(): Promise<void>;
+  /**
+   * Replaces its instances. The values of its secrets are read anew.
+   * @throws HeadraceError restart_failed, secret_missing, secret_unusable; what was not replaced yet stays
+   */
+  restart(): Promise<void>;
 }
 
 /** How often a revision that gets no more requests is looked at: its last ones have no event. */
@@ -82,15 +89,21 @@ export class Fleet {
 
   /**
    * Makes a revision that can be started.
-   * @throws HeadraceError secret_missing
+   * @throws HeadraceError secret_missing, secret_unusable
    */
   make(application: ApplicationConfig, service: ServiceConfig, record: RevisionRecord, how: How): Live {
-    const { runDir, codeDir, columns, gateways, log, output } = this.#options;
-    const secrets = readSecrets(record.secrets, dirname(application.file), process.env);
+    const { runDir, codeDir, columns, gateways, log, output, mask } = this.#options;
+    const read = () => {
+      const values = readSecrets(record.secrets, dirname(application.file), process.env);
+      mask.learn(Object.values(values));
+      return values;
+    };
+    let secrets = read();
     const run = runConfig(record, service);
     // Python tells fresh bytecode by whole seconds and the size of the source: a revision that follows quickly would run the older one.
     const calls = gateways.reserve(application.services.map(({ name }) => name));
-    const config = { ...run, env: { PYTHONDONTWRITEBYTECODE: "1", ...calls, ...run.env, ...secrets } };
+    const env = { PYTHONDONTWRITEBYTECODE: "1", ...calls, ...run.env };
+    const config = { ...run, env: { ...env, ...secrets } };
     const name = revisionName(record.number);
     // A revision that comes back may find its predecessor still at its last requests.
     const key = `${service.name}-${record.number}.${++this.#made}`;
@@ -111,6 +124,13 @@ export class Fleet {
       prepare: async () => {
         if (!how.fresh) await this.#checkCode(service.name, record);
         await revision.prepare();
+      },
+      restart: async () => {
+        const now = read();
+        // What was forked has the environment of what it was forked from: other values need another import of the app.
+        if (Bun.deepEquals(now, secrets)) return revision.restartAll();
+        await revision.restartWith({ ...env, ...now });
+        secrets = now;
       },
     };
   }
@@ -136,7 +156,7 @@ export class Fleet {
 
   async #retire(revision: Revision, drainMs: number): Promise<void> {
     const deadline = systemClock.now() + drainMs;
-    while (revision.busy() && systemClock.now() < deadline) await Bun.sleep(IDLE_CHECK_MS);
+    while (revision.waiting() && systemClock.now() < deadline) await Bun.sleep(IDLE_CHECK_MS);
     await revision.stop(Math.max(0, deadline - systemClock.now()));
     await this.#options.gateways.forget(revision.key);
     this.all.delete(revision);

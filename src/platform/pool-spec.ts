@@ -54,18 +54,39 @@ export function poolSpec(config: RunConfig, place: Place): PoolSpec {
       maxAgeMs: config.maxInstanceAgeMs,
       maxRequests: config.maxRequests,
       maxRequestsJitter: config.maxRequestsJitter,
-      maxMemory: config.maxInstanceMemory || Math.floor(config.memory * FULL),
+      maxMemory: fullAt(config),
     },
     rootPath: config.rootPath,
     wsMaxSize: config.wsMaxSize,
     startupTimeoutMs: config.startupTimeoutMs,
     shutdownTimeoutMs: SHUTDOWN_MS,
+    patienceMs: patienceMs(config),
     drainMs: config.drainTimeoutMs,
   };
 }
 
+/** Bytes at which an instance is replaced, whichever comes first; 0 for none. */
+export function fullAt({
+  memory,
+  maxInstanceMemory,
+}: Pick<RunConfig, "memory" | "maxInstanceMemory">): number {
+  const held = Math.floor(memory * FULL);
+  return held > 0 && maxInstanceMemory > 0 ? Math.min(held, maxInstanceMemory) : held || maxInstanceMemory;
+}
+
+/**
+ * How long requests in flight may hold an instance, or a revision, that is replaced or not needed any more: as long as they may take at
+ * all. Nobody waits for it to go.
+ */
+export function patienceMs(
+  config: Pick<RunConfig, "timeoutMs" | "timeoutGraceMs" | "drainTimeoutMs">,
+): number {
+  if (config.timeoutMs === 0) return Number.POSITIVE_INFINITY;
+  return Math.max(config.drainTimeoutMs, config.timeoutMs + config.timeoutGraceMs);
+}
+
 /** Ours, then Cloud Run's contract, then what the user gave. */
-function instanceEnv(config: RunConfig, revision: string): Record<string, string | undefined> {
+export function instanceEnv(config: RunConfig, revision: string): Record<string, string | undefined> {
   return {
     ...process.env,
     // With port 0 the system chooses one while the app is being imported: nobody knows it yet.
@@ -82,8 +103,8 @@ function instanceEnv(config: RunConfig, revision: string): Record<string, string
 }
 
 /** The folder that the app lies in: its file's, or the one that modules are looked for in. */
-export function appFolder(config: Pick<RunConfig, "app" | "appDir" | "cwd">): string {
+export function appFolder(config: Pick<RunConfig, "app" | "appDir" | "appInDir" | "cwd">): string {
   if (!isFileApp(config.app)) return config.appDir;
   const place = dirname(appPlace(config.app));
-  return isAbsolute(place) ? place : join(config.cwd, place);
+  return isAbsolute(place) ? place : join(config.appInDir ? config.appDir : config.cwd, place);
 }

@@ -23,8 +23,6 @@ const STATES: readonly InstanceState[] = ["starting", "ready", "draining", "stop
 
 export class Reporter {
   readonly #options: ReporterOptions;
-  readonly #startedAt = performance.now();
-
   constructor(options: ReporterOptions) {
     this.#options = options;
   }
@@ -41,7 +39,8 @@ export class Reporter {
       interface: status.interface,
       url: url(),
       pid: process.pid,
-      uptimeMs: performance.now() - this.#startedAt,
+      // The process is what is up: a revision in it may be young.
+      uptimeMs: performance.now(),
       ready: this.ready().ready,
       stopped: false,
       preload: status.preload,

@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
-import { Exit, HeadraceError } from "../base/errors.ts";
+import { Exit, HeadraceError, messageOf } from "../base/errors.ts";
 import type { RunConfig } from "../config/run-config.ts";
 import { createMeterFile, MeterReader } from "../gateway/meter.ts";
 import { SlotTable } from "../gateway/table.ts";
@@ -20,7 +20,7 @@ import type { LogSink } from "../model/log.ts";
 import { ConcurrencyControl } from "./concurrency.ts";
 import { serviceSettings } from "./gateway-settings.ts";
 import type { Gateways, RevisionPorts } from "./gateways.ts";
-import { appFolder, poolSpec } from "./pool-spec.ts";
+import { appFolder, instanceEnv, poolSpec } from "./pool-spec.ts";
 import { autoscalerSettings, Scaling } from "./scaling.ts";
 import { StartTimes } from "./start-times.ts";
 
@@ -236,9 +236,20 @@ export class Revision {
     }
   }
 
-  /** Requests that run or wait, and so keep the revision from being stopped without harm. */
-  busy(): boolean {
-    return this.table.running() + this.table.waitingAll() > 0;
+  /** Requests that no instance has yet: they keep the revision from being stopped without harm. */
+  waiting(): boolean {
+    return this.table.waitingAll() > 0;
+  }
+
+  /**
+   * Replaces all instances, by ones with these variables instead of those of its config.
+   * @throws HeadraceError restart_failed when the new ones do not start; the old ones stay
+   */
+  async restartWith(env: RunConfig["env"]): Promise<void> {
+    await this.pool.reload(instanceEnv({ ...this.config, env }, this.name)).catch((error: unknown) => {
+      const message = `The new instances did not start, so the old ones stay: ${messageOf(error)}`;
+      throw new HeadraceError("restart_failed", message, { exit: Exit.APP, cause: error });
+    });
   }
 
   #poolPorts(): PoolPorts {

@@ -13,7 +13,7 @@ import type { Changes } from "./changes.ts";
 import type { Fleet } from "./fleet.ts";
 
 export interface SwitchPorts {
-  readonly changes: Pick<Changes, "services" | "turns" | "make">;
+  readonly changes: Pick<Changes, "services" | "take" | "make">;
   readonly fleet: Pick<Fleet, "retire">;
   readonly log: Pick<ApplicationLog, "serviceStopped" | "serviceStarted">;
 }
@@ -37,7 +37,7 @@ export class ServiceSwitch {
   async stop(name: string, client?: AbortSignal): Promise<boolean> {
     const { changes, fleet, log } = this.#ports;
     const work = { what: `the stop of ${name}`, service: name, urgent: true, client };
-    const live = await changes.turns.take(work, async (turn) => {
+    const live = await changes.take(work, async (turn) => {
       const service = changes.services.get(name);
       if (service === undefined || this.#off.has(name)) return service && [];
       await this.#stopping(name, () => changes.make(turn, { switched: [name] }));
@@ -56,7 +56,7 @@ export class ServiceSwitch {
   start(name: string, client?: AbortSignal): Promise<boolean> {
     const { changes, log } = this.#ports;
     const work = { what: `the start of ${name}`, service: name, client };
-    return changes.turns.take(work, async (turn) => {
+    return changes.take(work, async (turn) => {
       if (!changes.services.has(name)) return false;
       if (!this.#off.has(name)) return true;
       await this.starting(name, () => changes.make(turn, { switched: [name] }));
@@ -87,7 +87,7 @@ export class ServiceSwitch {
     }
   }
 
-  /** Replaces its instances. False when there is no such service. @throws HeadraceError service_stopped, restart_failed */
+  /** Replaces its instances; the values of its secrets are read anew. False when there is no such service. @throws HeadraceError service_stopped, restart_failed, secret_missing, secret_unusable */
   async restart(name: string): Promise<boolean> {
     const service = this.#ports.changes.services.get(name);
     if (service === undefined) return false;
@@ -95,7 +95,7 @@ export class ServiceSwitch {
       const hint = `Start it: headrace start ${name}.`;
       throw new HeadraceError("service_stopped", `${name} is stopped.`, { exit: Exit.USAGE, hint });
     }
-    for (const { revision } of service.live.values()) await revision.restartAll();
+    for (const live of service.live.values()) await live.restart();
     return true;
   }
 

@@ -172,7 +172,7 @@ function stoppedStatus(service: Service, url: string): StatusReport {
   const main = numbers.reduce((best, number) => (weight(number) > weight(best) ? number : best));
   return {
     ...{ version: VERSION, service: name, revision: revisionName(main), app: run.app, interface: "", url },
-    ...{ pid: process.pid, uptimeMs: 0, ready: false, stopped: true },
+    ...{ pid: process.pid, uptimeMs: performance.now(), ready: false, stopped: true },
     ...{ preload: { level: "off", reasons: [] }, concurrency: run.concurrency, limits: [], scaling: null },
     measured: run.concurrencyMost === null ? null : "",
     line: { waiting: 0, depth: run.lineDepth },

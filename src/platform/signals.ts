@@ -45,14 +45,21 @@ export type PlatformMetric = keyof typeof platformMetrics;
 
 /** Log events of the platform. */
 export const platformEvents = {
-  "platform.changed": { level: "info", text: "Files of the app changed, so it is loaded anew." },
+  "platform.changed": {
+    level: "info",
+    text: "Files of the app, or headrace.yaml, changed, so they are read anew.",
+  },
+  "platform.unchanged": {
+    level: "info",
+    text: "Files of a service were written, and its code is what it was: it is not loaded anew.",
+  },
   "platform.applied": {
     level: "info",
     text: "A changed file or a deployed service holds: new revisions serve, old ones finish what they have.",
   },
   "platform.apply_failed": {
     level: "error",
-    text: "A new revision did not start; what runs goes on as it is. The traceback is in the fields.",
+    text: "A changed file was refused, or a new revision did not start; what runs goes on as it is. The code of the error is in the fields, and the traceback.",
   },
   "platform.traffic": {
     level: "info",

@@ -17,6 +17,7 @@ import {
   PYTHON,
   ROOT,
   scratchFolder,
+  soon,
 } from "./harness.ts";
 
 setDefaultTimeout(PATIENCE_MS * 4);
@@ -65,6 +66,7 @@ const examples: Readonly<Record<keyof Routes, Example>> = {
   restartService: WEB,
   stopService: { params: () => ({ service: "jobs" }) },
   startService: { params: () => ({ service: "jobs" }) },
+  stop: {},
   stacks: ANY_INSTANCE,
   restartInstance: ANY_INSTANCE,
 };
@@ -155,6 +157,12 @@ async function call(
   });
 }
 
+async function answersAsDeclared(operation: (typeof operations)[number]): Promise<void> {
+  const response = await call(operation, true);
+  expect(response.status).toBe(200);
+  expect(await wrongWith(operation.operation, response)).toEqual([]);
+}
+
 describe("docs/openapi.json", () => {
   test("describes every route that is called here", () => {
     expect(operations.map(({ operation }) => operation.operationId).sort()).toEqual(
@@ -164,11 +172,9 @@ describe("docs/openapi.json", () => {
 
   for (const operation of operations) {
     const name = `${operation.method} ${operation.path}`;
-    test(`${name} answers as declared`, async () => {
-      const response = await call(operation, true);
-      expect(response.status).toBe(200);
-      expect(await wrongWith(operation.operation, response)).toEqual([]);
-    });
+    // Whatever else there is to ask comes before it.
+    if (operation.operation.operationId !== "stop")
+      test(`${name} answers as declared`, () => answersAsDeclared(operation));
 
     if (operation.path.includes("{"))
       test(`${name}, of what there is not`, async () => {
@@ -294,4 +300,10 @@ describe("headrace events", () => {
       "headrace: --admin what is this is no address. Write http://HOST:PORT or unix:/PATH.\n",
     ]);
   });
+});
+
+// The last one: nothing runs after it.
+test("POST /v1/stop answers as declared, and then all is down", async () => {
+  await answersAsDeclared(operations.find(({ operation }) => operation.operationId === "stop")!);
+  expect(await soon("the exit", headrace.exit)).toEqual({ status: 0, signal: null });
 });

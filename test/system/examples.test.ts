@@ -2,7 +2,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadResult } from "../../src/load/result.ts";
 import { ask, RawClient, values } from "./client.ts";
@@ -18,6 +18,9 @@ function post(port: number, path: string, value: unknown) {
   const body = JSON.stringify(value);
   return ask(port, "POST", path, ["content-type: application/json", `content-length: ${body.length}`], body);
 }
+
+const matching = (text: string | RegExp | undefined) =>
+  text instanceof RegExp ? expect.stringMatching(text) : text;
 
 /** One story an example; a folder without one fails the last test. */
 const stories: Record<string, () => Promise<void>> = {
@@ -93,27 +96,52 @@ const stories: Record<string, () => Promise<void>> = {
 
   async shop() {
     const [port, adminPort] = [await freePort(), await freePort()];
-    using folder = scratchFolder();
-    cpSync(join(EXAMPLES, "shop"), folder.path, { recursive: true });
-    const file = join(folder.path, "headrace.yaml");
-    const own = `listen: { port: ${port} }\nadmin: { port: ${adminPort} }\n`;
-    writeFileSync(file, own + readFileSync(file, "utf8"));
-    // As if the environment that has FastAPI were active.
-    await using headrace = await Headrace.up(file, { port, adminPort }, { VIRTUAL_ENV: join(ROOT, ".venv") });
-    expect(json(await ask(port, "GET", "/api/items"))).toEqual({
-      items: ["millstone", "paddle"],
-      currency: "EUR",
-    });
-    expect(json(await ask(port, "GET", "/api/openapi.json")).servers).toEqual([{ url: "/api" }]);
-    expect((await ask(port, "GET", "/thumbnails?of=mill")).body.toString()).toBe("thumbnail of mill");
-    expect(json(await ask(port, "GET", "/api/items/paddle/thumbnail"))).toEqual({
-      item: "paddle",
-      image: "thumbnail of paddle",
-    });
-    expect((await ask(port, "GET", "/about")).body.toString()).toBe("The shop's page /about\n");
-    const moved = await ask(port, "GET", "/shop/sale");
-    expect([moved.status, values(moved, "location")]).toEqual([308, ["/sale"]]);
-    expect(headrace.output.text).not.toContain('"level":"error"');
+    using notes = scratchFolder();
+    const env = { PORT: String(port), ADMIN_PORT: String(adminPort), XDG_RUNTIME_DIR: notes.path };
+    // To the letter, in their order: what is written there is what people type.
+    const commands = [
+      ...readFileSync(join(EXAMPLES, "shop/README.md"), "utf8").matchAll(/^ {4}(\.\/headrace|curl) (.*)$/gm),
+    ].map(([, program, words]) => ({ program, args: words!.replaceAll("'", "").split(" ") }));
+    const answers: Readonly<Record<string, string | RegExp>> = {
+      "/api/items": '{"items":["millstone","paddle"],"currency":"EUR"}',
+      "/thumbnails?of=mill": "thumbnail of mill",
+      "/api/items/paddle/thumbnail": '{"item":"paddle","image":"thumbnail of paddle"}',
+      "/about": "The shop's page /about\n",
+      check: /3 services/,
+      deploy: "api serves rev-2.\n",
+      ps: /^api {2}rev-2 .*(\n.*)*^thumbnails {2}rev-1 .*(\n.*)*^site {2}rev-1 /m,
+      logs: /is ready after/,
+      down: "shop is down.\n",
+    };
+    const asked: string[] = [];
+    let headrace: Headrace | undefined;
+    try {
+      for (const { program, args } of commands) {
+        if (args[0] === "up") {
+          expect(args.slice(0, 2)).toEqual(["up", "-f"]);
+          headrace = await Headrace.up(args[2]!, { port, adminPort }, env);
+          continue;
+        }
+        const url = program === "curl" ? new URL(args[0]!) : null;
+        const what = url === null ? args[0]! : url.pathname + url.search;
+        asked.push(what);
+        if (url === null) {
+          const { status, stdout, stderr } = await command(args, { env });
+          expect([what, stdout, status, stderr]).toEqual([what, matching(answers[what]), 0, ""]);
+        } else expect((await ask(port, "GET", what)).body.toString()).toEqual(matching(answers[what]));
+        if (what !== "/about") continue;
+        // More than the README shows.
+        expect(json(await ask(port, "GET", "/api/openapi.json")).servers).toEqual([{ url: "/api" }]);
+        const moved = await ask(port, "GET", "/shop/sale");
+        expect([moved.status, values(moved, "location")]).toEqual([308, ["/sale"]]);
+      }
+      expect(asked.sort()).toEqual(Object.keys(answers).sort());
+      expect(await soon("the exit", headrace!.exit)).toEqual({ status: 0, signal: null });
+      await headrace!.nothingLeft();
+      expect(headrace!.output.text).not.toContain('"level":"error"');
+    } finally {
+      await headrace?.stop();
+    }
   },
 
   async websocket() {

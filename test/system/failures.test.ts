@@ -1,5 +1,6 @@
 /** What a sudden death costs: only the requests that the dead process had begun, only its own connections. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Answer, ask, RawClient, values } from "./client.ts";
 import { APPS, eventually, Headrace, linesOf, PATIENCE_MS, scratchFolder, soon } from "./harness.ts";
@@ -8,6 +9,11 @@ import { Stage } from "./stage.ts";
 setDefaultTimeout(PATIENCE_MS * 3);
 
 const APP = join(APPS, "raw_asgi.py");
+
+/** The process that forked this one. */
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+}
 
 interface Outcome {
   readonly key: string;
@@ -131,6 +137,42 @@ describe("kill -9 of an instance under load", () => {
     expect((await client.head()).status).toBe(200);
     process.kill(call.pid, "SIGKILL");
     expect((await client.rest()).toString()).not.toContain("\r\n0\r\n\r\n");
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("kill -9 of a zygote under load", () => {
+  test("takes its instances along, and costs no request that they had not begun", async () => {
+    await using headrace = await Headrace.start(APP, {
+      args: [
+        "--instances",
+        "8",
+        "--gateways",
+        "1",
+        "--concurrency",
+        "1",
+        "--preload",
+        "app",
+        "--access-log",
+        "off",
+      ],
+    });
+    const load = new Load(headrace, 16, "/pid");
+    // Twice within a minute: the second one finds no seat that was ever up for long.
+    for (let round = 0; round < 2; round += 1) {
+      await load.more(200);
+      const before = (await headrace.status()).instances.map(({ pid }) => pid);
+      process.kill(parentOf(before[0]!), "SIGKILL");
+      await eventually("new instances", async () => {
+        const ready = (await headrace.status()).instances.filter(({ state }) => state === "ready");
+        return ready.length === 8 && ready.every(({ pid }) => !before.includes(pid)) ? true : undefined;
+      });
+    }
+    await load.more(200);
+    const failed = (await load.end()).filter(({ status }) => status !== 200);
+    expect(failed.filter(({ status }) => status !== 502)).toEqual([]);
+    expect(failed.length).toBeLessThanOrEqual(2 * 8);
+    await headrace.output.waitFor("and its instances with it: 8");
+    expect(headrace.output.lines().filter((line) => line.includes("pool.crash_loop"))).toEqual([]);
   });
 });
 

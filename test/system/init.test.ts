@@ -35,7 +35,8 @@ describe.each(names)("%s", (name) => {
     expect(stdout).toStartWith("Wrote headrace.yaml:\n");
     const text = readFileSync(join(folder, "headrace.yaml"), "utf8");
     expect(text).toBe(readFileSync(join(GOLDEN, `${name}.yaml`), "utf8"));
-    const check = await command(["check"], { cwd: folder, env });
+    const secrets = [...text.matchAll(/secret:env\/(\w+)/g)].map(([, secret]) => [secret!, "set"]);
+    const check = await command(["check"], { cwd: folder, env: { ...env, ...Object.fromEntries(secrets) } });
     expect([check.stderr, check.status]).toEqual(["", 0]);
   });
 });

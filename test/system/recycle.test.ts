@@ -1,8 +1,9 @@
 /** Instances are replaced, come and go under constant load, and no request fails for it. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { APPS, command, eventually, Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
+import { APPS, command, eventually, Headrace, PATIENCE_MS, scratchFolder, soon } from "./harness.ts";
 import { Load } from "./load.ts";
+import { Stage } from "./stage.ts";
 
 setDefaultTimeout(PATIENCE_MS * 4);
 
@@ -14,6 +15,25 @@ async function recycled(headrace: Headrace, count: number, why: RegExp): Promise
     return found.filter((line) => why.test(line)).length >= count ? true : undefined;
   });
 }
+
+test("an instance that is replaced keeps its requests longer than the drain time, and its WebSockets as long as that", async () => {
+  using stage = await Stage.open();
+  await using headrace = await Headrace.start(join(APPS, "raw_asgi.py"), {
+    args: ["--drain-timeout", "300ms", "--gateways", "1"],
+    env: stage.env,
+  });
+  const { instances } = await headrace.status();
+  const held = headrace.fetch("/stage?key=held");
+  await stage.begun("held");
+  const socket = new WebSocket(`ws://127.0.0.1:${headrace.port}/ws`);
+  const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener("close", resolve));
+  await soon("the open", new Promise((resolve) => socket.addEventListener("open", resolve)));
+  await fetch(`${headrace.adminUrl}/v1/instances/${instances[0]!.id}/restart`, { method: "POST" });
+  expect((await soon("the close", closed)).code).toBe(1012);
+  stage.release();
+  expect((await held).status).toBe(200);
+  expect(headrace.output.lines().filter((line) => line.includes("instance.drain_over"))).toEqual([]);
+});
 
 describe("under load", () => {
   test("an instance that grows over its memory is replaced, and every request is answered", async () => {

@@ -1,6 +1,6 @@
 /** Many services from one file, through the command and HTTP only. */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StatusReport } from "../../src/model/instance.ts";
 import { ask, values } from "./client.ts";
@@ -88,6 +88,10 @@ services:
 redirects: { path: /old, to: /two/* }
 ${more}`,
     );
+  }
+
+  rename(name: string): void {
+    writeFileSync(this.file, readFileSync(this.file, "utf8").replace(/^name: .*$/m, `name: ${name}`));
   }
 
   up(): Promise<Headrace> {
@@ -200,6 +204,59 @@ describe("headrace up", () => {
     ]);
   });
 
+  test("is stopped by its admin API, one of two of the same name, and headrace down waits for it", async () => {
+    const [one, two] = [await World.make(), await World.make()];
+    for (const world of [one, two]) world.rename("twins");
+    const [first, second] = [await one.up(), await two.up()];
+    const unclear = await command(["down", "--name", "twins"], { env: noted });
+    expect(unclear.status).toBe(2);
+    for (const { adminUrl, pid } of [first, second])
+      expect(unclear.stderr).toContain(`twins (pid ${pid}, ${adminUrl})`);
+    expect(unclear.stderr).toEndWith("Say which one with --admin.\n");
+    // Nor are the kept lines shown as if nothing ran.
+    const logs = await command(["logs", "--name", "twins"], { env: noted });
+    expect([logs.status, logs.stdout, logs.stderr]).toEqual([2, "", unclear.stderr]);
+    const ps = await command(["ps", "--json", "--name", "twins"], { env: noted });
+    const urls = (JSON.parse(ps.stdout) as { adminUrl: string }[]).map(({ adminUrl }) => adminUrl);
+    expect(new Set(urls)).toEqual(new Set([first.adminUrl, second.adminUrl]));
+    const load = new Load(first.port, 4, () => "/");
+    const down = await command(["down", "--admin", second.adminUrl], { env: noted });
+    expect([down.stderr, down.stdout, down.status]).toEqual(["", `${second.adminUrl} is down.\n`, 0]);
+    expect(await second.exit).toEqual({ status: 0, signal: null });
+    await second.nothingLeft();
+    await load.stop();
+    expect(load.wrong).toEqual([]);
+    expect((await fetch(`${first.adminUrl}/v1/stop`, { method: "POST" })).status).toBe(200);
+    expect(await first.exit).toEqual({ status: 0, signal: null });
+    await first.nothingLeft();
+  });
+
+  test("does not start on a port that is taken: it says by whom, and which key is another", async () => {
+    const [one, two] = [await World.make(), await World.make()];
+    one.rename("first");
+    await using headrace = await one.up();
+    const start = async (port: number, adminPort: number) => {
+      const file = "services: { one: { app: one.py } }\n";
+      writeFileSync(two.file, `listen: { port: ${port} }\nadmin: { port: ${adminPort} }\n${file}`);
+      const { status, stderr } = await command(["up", "-f", two.file], { env: noted });
+      return [status, stderr.split("\n").at(-2)];
+    };
+    const { port, adminPort } = one.ports;
+    const who = `It is headrace first (pid ${headrace.pid}).`;
+    expect(await start(port, two.ports.adminPort)).toEqual([
+      2,
+      `headrace: Port ${port} on 127.0.0.1 is taken by another program. ${who} Stop that program, or choose another port with listen.port.`,
+    ]);
+    expect(await start(two.ports.port, adminPort)).toEqual([
+      2,
+      `headrace: The admin port 127.0.0.1:${adminPort} is taken. ${who} Write another admin.port, 0 for a free one, or admin.enabled: false.`,
+    ]);
+    const status = await service(headrace, "one");
+    await command(["deploy", "one", "--name", "first"], { env: noted });
+    // Of what runs, not of the revision.
+    expect((await service(headrace, "one")).uptimeMs).toBeGreaterThan(status.uptimeMs);
+  });
+
   test("does not start with a file that is wrong, and says all of it with line and column", async () => {
     const world = await World.make();
     writeFileSync(world.file, "services:\n  one:\n    app: gone.py\n    timeout: soon\n");
@@ -208,10 +265,22 @@ describe("headrace up", () => {
     expect(stderr).toContain("2 problems, nothing was started");
     expect(stderr).toContain("line 3, column 5: There is no app gone.py.");
     expect(stderr).toContain('line 4, column 14: "soon" cannot be used.');
-    writeFileSync(world.file, 'services: { one: { app: one.py, env: { A: "secret:env/NOT_THERE" } } }\n');
-    const secret = await command(["up", "-f", world.file], { env: noted });
-    expect(secret.status).toBe(2);
-    expect(secret.stderr).toEndWith("headrace: A is secret:env/NOT_THERE, and that variable is not set.\n");
+  });
+
+  test("does not start without a module, an attribute or a secret, and says which, all at once", async () => {
+    const world = await World.make();
+    const services = `services:
+  one: { app: one.py, route: { path: / }, env: { A: "secret:env/NOT_THERE" } }
+  two: { app: "two:ap", route: { path: /two } }
+  three: { app: "two.three:app", route: { path: /three } }
+`;
+    writeFileSync(world.file, services);
+    const { status, stderr } = await command(["up", "-f", world.file], { env: noted });
+    expect(status).toBe(2);
+    expect(stderr).toContain("3 problems, nothing was started");
+    expect(stderr).toContain("line 2, column 50: A is secret:env/NOT_THERE, and that variable is not set.");
+    expect(stderr).toContain("line 3, column 10: two has no ap. Write two:app.");
+    expect(stderr).toContain("line 4, column 12: There is no module two.three.");
   });
 });
 

@@ -12,10 +12,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Tuple, Union
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from .book import Book, Outcome
 from .cookies import Cookies
 from .dial import Origin
 from .http1 import Answer, Connection, TransportError
-from .meter import Outcome
 from .response import Response
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Client:
         due = user._begin(now)
         began: Optional[float] = None
         try:
-            answer, began = await self._exchange(request, now + request.timeout)
+            answer, began = await self._exchange(request, now + request.timeout, meter.book(due))
         except TransportError as error:
             user._end(self._count(request.title, due, error.kind))
             self._stage.link.note(f"{request.title}: {error}", f"{error.kind} {request.title}")
@@ -166,13 +166,14 @@ class Client:
             raise
         end = monotonic()
         status = answer.status
-        meter.statuses[status] = meter.statuses.get(status, 0) + 1
+        book = meter.book(due)
+        book.status(status)
         right = status < 400 if expect is None else status == expect if isinstance(expect, int) else status in expect
         if redirects and status in _REDIRECTS:
             right = True
-        meter.service.record(int((end - began) * 1e6))
-        meter.first_byte.record(int((answer.first - began) * 1e6))
-        user._end(meter.ended(request.title, int((end - due) * 1e6), None if right else "status"))
+        book.service.record(int((end - began) * 1e6))
+        book.first_byte.record(int((answer.first - began) * 1e6))
+        user._end(meter.ended(request.title, due, None if right else "status", end))
         if not right:
             self._stage.link.note(f"{request.title}: status {status}", f"status {status} {request.title}")
         scheme = "https" if request.origin.secure else "http"
@@ -182,9 +183,9 @@ class Client:
         return response
 
     def _count(self, title: str, due: float, failure: str) -> Outcome:
-        return self._stage.meter.ended(title, int((monotonic() - due) * 1e6), failure)
+        return self._stage.meter.ended(title, due, failure)
 
-    async def _exchange(self, request: "_Request", deadline: float) -> Tuple[Answer, float]:
+    async def _exchange(self, request: "_Request", deadline: float, book: Book) -> Tuple[Answer, float]:
         """The answer, and when its request was sent."""
         data = request.encode(self.headers, self.cookies.header(request.origin.name, request.target))
         idle = self._idle.setdefault(request.origin, [])
@@ -197,7 +198,7 @@ class Client:
             except TransportError as error:
                 if again and error.kind in ("closed", "reset") and not connection.answering:
                     # It was closed while it was idle, and the news crossed with the request.
-                    self._stage.meter.resent += 1
+                    book.resent += 1
                     continue
                 raise
             except asyncio.CancelledError:

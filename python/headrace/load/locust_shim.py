@@ -196,6 +196,9 @@ class _Shim:
             return
         plan, runner, environment = self._plan, self._runner, self._environment
         self._start = time.monotonic() + at_ms / 1000 - time.time()
+        self._meter.warm_until = self._start + plan.warmup
+        if plan.duration is not None:
+            self._meter.ends_at = self._start + plan.duration
         self._gevent.sleep(max(0.0, self._start - time.monotonic()))
         ticking = self._gevent.spawn(self._tick)
         if environment.shape_class is not None:
@@ -236,6 +239,7 @@ class _Shim:
 
     def _finish(self, grace: float) -> None:
         if not self._over.ready():
+            self._meter.ends_at = min(self._meter.ends_at, time.monotonic())
             self._over.set(grace)
 
     _last = 0.0
@@ -258,9 +262,10 @@ class _Shim:
     def _say(self, last: float, now: float) -> None:
         meter = self._meter
         # Locust tells of requests when they have ended.
-        meter.started = meter.planned = meter.done
+        meter.begin_what_ended()
         meter.users = self._runner.user_count
-        self._link.send(meter.tick(now, now - last, now <= self._plan.warmup))
+        for tick in meter.ticks(now, now - last, now <= self._plan.warmup):
+            self._link.send(tick)
 
     def _on_request(
         self,
@@ -273,15 +278,18 @@ class _Shim:
         **_: Any,
     ) -> None:
         meter = self._meter
-        us = int((response_time or 0.0) * 1000)
+        end = time.monotonic()
+        due = end - (response_time or 0.0) / 1000
         status = getattr(response, "status_code", None)
         failure = None if exception is None else failure_of(exception, status)
         if isinstance(status, int) and status >= 100:
-            meter.statuses[status] = meter.statuses.get(status, 0) + 1
+            meter.book(due).status(status)
         meter.bytes_in += int(response_length or 0)
-        meter.service.record(us)
         title = f"{request_type} {name}"
-        meter.settle(meter.ended(title, us, failure))
+        outcome = meter.ended(title, due, failure, end)
+        if outcome.us is not None:
+            outcome.book.service.record(outcome.us)
+        meter.settle(outcome)
         if exception is not None:
             self._link.note(f"{title}: {exception}", f"{failure} {title}")
 

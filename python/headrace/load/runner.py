@@ -44,6 +44,8 @@ class Runner:
         """Begin nothing more, and end within `grace` seconds."""
         if self._finish.done():
             return
+        meter = self.stage.meter
+        meter.ends_at = min(meter.ends_at, monotonic())
         if self._open is not None:
             # What was due before this moment, and would be begun in a moment.
             self._open.ring()
@@ -52,9 +54,11 @@ class Runner:
     async def run(self, at_ms: float) -> None:
         """Run from the moment `at_ms` (Unix milliseconds) to the end. The last tick has been sent when it returns."""
         self._start = monotonic() + at_ms / 1000 - time.time()
+        self.stage.meter.warm_until = self._start + self._plan.warmup
         await asyncio.sleep(max(0.0, self._start - monotonic()))
         ticking = self._loop.create_task(self._tick())
         if self._plan.duration is not None:
+            self.stage.meter.ends_at = self._start + self._plan.duration
             self._loop.call_later(max(0.0, self._start + self._plan.duration - monotonic()), self.finish, self._plan.grace)
         if self._plan.model == "open":
             self._open = _Open(self, self._kinds)
@@ -159,8 +163,9 @@ class Runner:
     def _say(self, last: float, now: float) -> None:
         plan, meter = self._plan, self.stage.meter
         if plan.model == "closed":
-            meter.planned = meter.started
-        self.stage.link.send(meter.tick(now, now - last, now <= plan.warmup))
+            meter.plan_what_began()
+        for tick in meter.ticks(now, now - last, now <= plan.warmup):
+            self.stage.link.send(tick)
 
 
 class _Open:
@@ -201,7 +206,7 @@ class _Open:
             if due > now:
                 self._alarm.set(due)
                 return
-            meter.arrived(int((now - due) * 1e6))
+            meter.book(due).arrived(int((now - due) * 1e6))
             self._place(due)
             self._advance()
 
@@ -224,7 +229,7 @@ class _Open:
                 self._users += 1
                 self._runner.spawn(running, self._live(_Seat(which, running), due))
         else:
-            self._stage.meter.blocked += 1
+            self._stage.meter.book(due).blocked += 1
             self._line.append(due)
 
     async def _live(self, seat: "_Seat", due: Optional[float]) -> None:
@@ -254,9 +259,8 @@ class _Open:
 
     def leave_line(self) -> None:
         """The grace is over for those in the line: they waited until now, in vain."""
-        now = monotonic()
         for due in self._line:
-            self._stage.meter.ended(NOT_BEGUN, int((now - due) * 1e6), "unfinished")
+            self._stage.meter.ended(NOT_BEGUN, due, "unfinished")
         self._line.clear()
 
 

@@ -126,7 +126,7 @@ class Running:
         if failure == "check":
             # An assertion says what it wants in its message, or by itself.
             text = str(error).split("\n")[0] or line or "assert"
-            stage.meter.check(text, False)
+            stage.meter.check(text, False, user._last)
             stage.link.note(f"{title}: a check failed: {text} ({place})", f"{title} {place}")
         else:
             stage.link.note(f"{title} raised an exception.\n{trace_of(error)}", f"{title} {type(error).__name__} {place}")
@@ -134,5 +134,6 @@ class Running:
             stage.meter.fail(user._last, failure)
             return
         # An iteration that made no request would leave no trace in the figures.
-        stage.meter.started += 1
-        stage.meter.ended(title, int((monotonic() - began) * 1e6), failure)
+        book = stage.meter.book(began)
+        book.started += 1
+        book.ended(title, None, failure)

@@ -8,8 +8,8 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, Optional, Tuple, Type, TypeVar, Union, overload
 
+from .book import Outcome
 from .client import Client, RequestError
-from .meter import Outcome
 
 if TYPE_CHECKING:
     from .stage import Stage
@@ -100,7 +100,7 @@ class User:
     def check(self, name: str, passed: object) -> bool:
         """Count a check. One that did not pass lets the request before it fail. Returns whether it passed."""
         well = bool(passed)
-        self._stage.meter.check(name, well)
+        self._stage.meter.check(name, well, self._last)
         if not well and self._last is not None:
             self._stage.meter.fail(self._last, "check")
         return well
@@ -112,15 +112,13 @@ class User:
     def _begin(self, now: float) -> float:
         """A request begins: settles the one before, and returns when this one should have begun."""
         meter = self._stage.meter
-        meter.started += 1
         if self._last is not None:
             meter.settle(self._last)
             self._last = None
-        due = self._due
-        if due is None:
-            return now
         # What an arrival begins with is counted from when it was due.
+        due = now if self._due is None else self._due
         self._due = None
+        meter.book(due).started += 1
         return due
 
     def _end(self, outcome: Outcome) -> None:
@@ -152,8 +150,7 @@ class Measure:
 
     def status(self, status: int) -> None:
         """Have a status counted with it; one of 400 or more lets it fail."""
-        statuses = self._user._stage.meter.statuses
-        statuses[status] = statuses.get(status, 0) + 1
+        self._user._stage.meter.book(self._due).status(status)
         if status >= 400:
             self._failure = "status"
 
@@ -168,8 +165,10 @@ class Measure:
         stage = self._user._stage
         end = monotonic()
         failure = self._failure if error is None else failure_of(error, stage.ended)
-        stage.meter.service.record(int((end - self._began) * 1e6))
-        self._user._end(stage.meter.ended(self._name, int((end - self._due) * 1e6), failure))
+        outcome = stage.meter.ended(self._name, self._due, failure, end)
+        if outcome.us is not None:
+            outcome.book.service.record(int((end - self._began) * 1e6))
+        self._user._end(outcome)
 
 
 def failure_of(error: BaseException, ended: bool) -> str:

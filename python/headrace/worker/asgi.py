@@ -23,6 +23,7 @@ from .boot import Boot
 from .connection import Connection, Stream
 from .control import Control, Message
 from .detect import is_double
+from .disconnect import Lasting
 from .errors import StartupError
 from .lifespan import Lifespan
 from .loops import install_threads, new_loop, run_to_end
@@ -71,6 +72,7 @@ class Server:
         self.marks = Marks(boot)
         self.connections: Set[Connection] = set()
         self.draining = False
+        self._lasting = Lasting()
         self.eager = False
         self.served = 0
         self.stopping = False
@@ -165,7 +167,8 @@ class Server:
             if kind == "drain":
                 self._drain()
             elif kind == "disconnect":
-                for stream in self._streams():
+                streams = self._streams()
+                for stream in self._lasting.again(streams) if message.get("begun") is True else streams:
                     stream.shut()
             elif kind == "stop":
                 self._on_stop(message)
@@ -177,6 +180,7 @@ class Server:
     def _drain(self) -> None:
         if not self.draining:
             self.draining = True
+            self._lasting.again(self._streams())
             for connection in self.connections:
                 connection.write(f.frame(f.DRAIN, 0, 0))
         if not self._streams():

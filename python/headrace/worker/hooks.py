@@ -72,9 +72,13 @@ def _snapshot_hooks(getter: str) -> List[Any]:
 def _run(hook: Any, when: str) -> None:
     function, args, kwargs = hook if isinstance(hook, tuple) else (hook, (), {})
     call: Callable[..., object] = function
+    which = getattr(call, "__qualname__", repr(call))
     try:
-        call(*args, **kwargs)
+        result: Any = call(*args, **kwargs)
+        if hasattr(type(result), "__await__"):
+            if hasattr(result, "close"):
+                result.close()  # else Python warns that nobody awaited it
+            raise TypeError("it gave something to be awaited, and there is no event loop yet")
     except Exception as error:
-        which = getattr(call, "__qualname__", repr(call))
         message = f"The {when} hook {which} failed: {type(error).__name__}: {error}"
         raise StartupError("fork", "hook-failed", message) from error

@@ -1,4 +1,4 @@
-"""What importing an app leaves behind that a fork would break: threads, sockets, event loops, CUDA, gRPC, patches.
+"""What importing an app leaves behind that a fork would break: threads, sockets, event loops, epoll objects, CUDA, gRPC, patches.
 
 Used by the zygote. A `Recorder` watches the import and notes which module starts threads and opens sockets; `inspect` then looks
 at what is there and says which preload level holds, and whose doing it is when it is not the highest.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import selectors
 import socket
 import sys
 import sysconfig
@@ -26,7 +27,7 @@ _LIBRARIES = ("site-packages", "dist-packages")
 class Finding(NamedTuple):
     """One thing that a fork would break.
 
-    kind: "thread", "socket", "loop", "cuda", "grpc" or "patch". module: whose doing it is, "" when that is not known.
+    kind: "thread", "socket", "loop", "epoll", "cuda", "grpc" or "patch". module: whose doing it is, "" when that is not known.
     detail: one phrase for people.
     """
 
@@ -36,13 +37,14 @@ class Finding(NamedTuple):
 
 
 class Recorder:
-    """Context manager around the import: notes which module starts Python threads and opens sockets (event loops open two), and
-    in which extension module's import native threads appear."""
+    """Context manager around the import: notes which module starts Python threads, opens sockets (event loops open two) and makes
+    selectors, and in which extension module's import native threads appear."""
 
     def __init__(self) -> None:
         self.threads: Dict[int, str] = {}
         self.sockets: Dict[int, str] = {}
         self.native: Dict[int, str] = {}
+        self.epolls: Dict[int, str] = {}
         self._undo: List[Callable[[], None]] = []
 
     def __enter__(self) -> "Recorder":
@@ -53,7 +55,13 @@ class Recorder:
             self.sockets[sock.fileno()] = caller()
 
         self._after(threading.Thread, "start", started)
+
+        def selects(selector: Any) -> None:
+            self.epolls[selector.fileno()] = caller()
+
         self._after(socket.socket, "__init__", opened)
+        if hasattr(selectors, "EpollSelector"):
+            self._after(selectors.EpollSelector, "__init__", selects)
         for step in ("create_module", "exec_module"):
             self._native(step)
         return self
@@ -273,6 +281,8 @@ def _descriptors(recorder: Recorder, ignored: Set[int]) -> List[Finding]:
             continue
         if target.startswith("/dev/nvidia"):
             found.append(Finding("cuda", "", f"the device {target} is open"))
+        elif target == "anon_inode:[eventpoll]" and fd not in ignored:
+            found.append(Finding("epoll", recorder.epolls.get(fd, ""), "an epoll object is open"))
         elif target.startswith("socket:") and fd > 2 and fd not in ignored:
             found.append(Finding("socket", recorder.sockets.get(fd, ""), f"a socket is open: {_address(fd)}"))
     return found

@@ -137,7 +137,12 @@ class HttpStream:
 
     def origin(self) -> Origin:
         """See Work."""
-        return origin_of(self._headers, self._timeout, self._began, self._state > HELD)
+        return origin_of(self._headers, self._timeout, self._began, self.begun)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the head of the response is sent."""
+        return self._state > HELD
 
     # What the app calls
 

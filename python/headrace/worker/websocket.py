@@ -56,6 +56,9 @@ class WebSocketStream:
         "task",
     )
 
+    begun = True
+    """See HttpStream: nothing says how long a WebSocket may take."""
+
     def __init__(self, connection: "Connection", number: int, offered: List[str], name: bytes, timeout: bytes) -> None:
         self._connection = connection
         self.number = number

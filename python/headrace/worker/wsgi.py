@@ -67,7 +67,7 @@ class Worker:
                 if kind == "drain":
                     self._drain()
                 elif kind == "disconnect":
-                    self.crew.disconnect()
+                    self.crew.disconnect(message.get("begun") is True)
                 elif kind == "stats":
                     self._stats()
                 elif kind == "stop":

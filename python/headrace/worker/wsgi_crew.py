@@ -8,6 +8,7 @@ from contextvars import Context, copy_context
 from typing import Callable, NamedTuple
 
 from .begun import Marks
+from .disconnect import Lasting
 from .wsgi_connection import Connection
 from .wsgi_environ import EnvironMaker
 from .wsgi_exchange import App, Exchange
@@ -31,6 +32,7 @@ class Crew:
         self._slots = slots
         self._reports = reports
         self._base: Context = copy_context()
+        self._lasting = Lasting()
         self.lock = threading.Lock()
         """Guards what follows, and Connection.open."""
         self._ready: deque[Exchange] = deque()
@@ -50,16 +52,20 @@ class Crew:
     def blocks(self) -> None:
         """To be called by a thread that is about to wait for something that only the reader can bring, or for a socket."""
 
-    def disconnect(self) -> None:
-        """Tell every open stream that its client is to be treated as gone."""
+    def disconnect(self, begun: bool) -> None:
+        """Tell every open stream that its client is to be treated as gone. begun: only those that last."""
+        streams = self._streams()
+        for exchange in self._lasting.again(streams) if begun else streams:
+            exchange.abandon()
+
+    def _streams(self) -> list[Exchange]:
         with self.lock:
             connections = list(self.connections.values())
-        for connection in connections:
-            for exchange in list(connection.streams.values()):
-                exchange.abandon()
+        return [exchange for connection in connections for exchange in list(connection.streams.values())]
 
     def drain(self, frame: bytes) -> None:
         """Send `frame` on every connection."""
+        self._lasting.again(self._streams())
         with self.lock:
             connections = list(self.connections.values())
         for connection in connections:

@@ -72,6 +72,11 @@ class Exchange(Stream):
         """Whether the client has left (`environ["headrace.disconnected"]`)."""
         return self._gone
 
+    @property
+    def begun(self) -> bool:
+        """Whether the head of the response is sent."""
+        return self._started
+
     def id(self) -> str:
         """See Work."""
         return self._fields[3]

@@ -3,6 +3,7 @@
 import { basename } from "node:path";
 import type { ApplicationConfig, RouteConfig, ServiceConfig } from "../../config/file/config.ts";
 import type { FileProblem } from "../../config/file/problem.ts";
+import type { Problem } from "../../config/problem.ts";
 import { type Column, table } from "../table.ts";
 
 interface Branch {
@@ -41,6 +42,13 @@ function* leaves(branch: Branch, indent: string): Generator<string> {
 
 function sentence({ place, message, instead }: FileProblem): string {
   return `line ${place.line}, column ${place.column}: ${message} ${instead}`;
+}
+
+/** One that stands alone, with its place before its key. */
+export function placed(problem: FileProblem): Problem {
+  const { line, column } = problem.place;
+  const where = `line ${line}, column ${column}`;
+  return { ...problem, subject: problem.subject === "" ? where : `${where}, ${problem.subject}` };
 }
 
 /** What a file without problems describes. */

@@ -44,6 +44,7 @@ const kinds: Readonly<Record<string, string>> = {
   socket: "Connect in %: forked instances would share the connection, and get each other's answers.",
   listening: "Open it in %: forked instances would share it, and take each other's connections.",
   loop: "Make it where it runs, in %: forked instances would share its selector. An instance brings a loop of its own.",
+  epoll: "Make the selector in %: forked instances would share it, and hear of each other's connections.",
   cuda: "Use the GPU in % for the first time: CUDA does not work in a forked process. torch.cuda.is_available() is a use already, unless PYTORCH_NVML_BASED_CUDA_CHECK=1 is set.",
   grpc: "Make channels and servers in %: gRPC that is in use may hang after a fork.",
   patch:

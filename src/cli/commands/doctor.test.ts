@@ -218,7 +218,7 @@ describe("the advice", () => {
   });
 
   test("knows every kind of finding, and leaves no placeholder", () => {
-    for (const kind of ["thread", "socket", "loop", "cuda", "grpc", "patch"]) {
+    for (const kind of ["thread", "socket", "loop", "epoll", "cuda", "grpc", "patch"]) {
       for (const module of [
         "",
         "main",

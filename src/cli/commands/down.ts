@@ -1,6 +1,7 @@
-import { Exit, systemCode } from "../../base/errors.ts";
-import { startTicks } from "../../config/rundir.ts";
-import { chosen, targetOptions } from "../admin-client.ts";
+import { Exit, HeadraceError, systemCode } from "../../base/errors.ts";
+import { type RunState, startTicks } from "../../config/rundir.ts";
+import type { StatusReport } from "../../model/instance.ts";
+import { AdminClient, chosen, givenPlace, type Place, targetOptions } from "../admin-client.ts";
 import { readArguments } from "../arguments.ts";
 import type { Io } from "../io.ts";
 
@@ -10,21 +11,46 @@ Usage
   headrace down [flags]
 `;
 
-/** A process has no event for those that are not its parent. */
+/** Neither a process that is not our child nor one elsewhere has an event for its end. */
 const LOOK_MS = 50;
 
 /** `headrace down`: exit code 0 when it is down. */
 export async function down(argv: readonly string[], io: Io): Promise<number> {
-  const options = { name: targetOptions.name };
-  const read = readArguments({ options, help: HELP, words: [0, 0], instead: "headrace down" }, argv, io);
+  const shape = { options: targetOptions, help: HELP, words: [0, 0], instead: "headrace down" } as const;
+  const read = readArguments(shape, argv, io);
   if (typeof read === "number") return read;
-  const state = chosen(read.values.name, io);
+  const given = givenPlace(read.values, io);
+  const title = given === null ? await downHere(chosen(read.values.name, io)) : await downThere(given);
+  io.out(`${title} is down.\n`);
+  return Exit.OK;
+}
+
+/** By its process, so that its admin port may be off. */
+async function downHere({ pid, startTicks: began, service }: RunState): Promise<string> {
   try {
-    process.kill(state.pid, "SIGTERM");
+    process.kill(pid, "SIGTERM");
   } catch (error) {
     if (systemCode(error) !== "ESRCH") throw error;
   }
-  while (startTicks(state.pid) === state.startTicks) await Bun.sleep(LOOK_MS);
-  io.out(`${state.service} is down.\n`);
-  return Exit.OK;
+  while (startTicks(pid) === began) await Bun.sleep(LOOK_MS);
+  return service;
+}
+
+/** By its admin API, which goes last. */
+async function downThere(place: Place): Promise<string> {
+  const client = new AdminClient(place);
+  const { pid } = await client.json<StatusReport>("/v1/status");
+  await client.call("/v1/stop", { method: "POST" });
+  while (await answers(client, pid)) await Bun.sleep(LOOK_MS);
+  return place.title;
+}
+
+/** Whether it is still there: another one may have been started in its place by now. */
+async function answers(client: AdminClient, pid: number): Promise<boolean> {
+  try {
+    return (await client.json<StatusReport>("/v1/status")).pid === pid;
+  } catch (error) {
+    if (!(error instanceof HeadraceError)) throw error;
+    return error.code !== "admin_unreachable" && error.code !== "admin_starting";
+  }
 }

@@ -6,7 +6,7 @@ import { parseDuration } from "../../base/units.ts";
 import type { Origin } from "../../config/parse.ts";
 import type { Problem } from "../../config/problem.ts";
 import { absolute } from "../../config/resolve.ts";
-import { constantRate, type Stage } from "../../load/arrivals.ts";
+import { constantRate, type Stage, withWarmup } from "../../load/arrivals.ts";
 import type { Destination, LoadSettings, Shape, TargetRequest } from "../../load/settings.ts";
 import { type Condition, readCondition } from "../../load/thresholds.ts";
 import type { LoadValues } from "./load-options.ts";
@@ -147,17 +147,6 @@ export function shapeOf({ values, origins }: Asked, warmupMs: number, complaints
     poisson: values.arrivals === "poisson",
     maxConnections: values.maxConnections,
   };
-}
-
-/** The warm-up has the rate with which the plan begins, or half of its peak where that is nothing. */
-function withWarmup(stages: readonly Stage[], warmupMs: number): readonly Stage[] {
-  if (warmupMs === 0) return stages;
-  const first = stages[0]?.rate ?? 0;
-  const rate = first > 0 ? first : Math.max(...stages.map((stage) => stage.rate)) / 2;
-  return [
-    ...constantRate(rate, warmupMs),
-    ...stages.map((stage) => ({ atMs: stage.atMs + warmupMs, rate: stage.rate })),
-  ];
 }
 
 function stagesOf(entries: readonly string[], complaints: Complaints): readonly Stage[] {

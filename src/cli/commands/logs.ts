@@ -62,7 +62,7 @@ export async function logs(argv: readonly string[], io: Io): Promise<number> {
   try {
     await fromRunning({ ...read.values, service }, show, io);
   } catch (error) {
-    const nothingRuns = error instanceof HeadraceError && error.code === "target_unclear";
+    const nothingRuns = error instanceof HeadraceError && error.code === "target_missing";
     if (!nothingRuns || read.values.follow || !(await fromKept({ ...read.values, service }, show, io)))
       throw error;
   }
@@ -71,7 +71,7 @@ export async function logs(argv: readonly string[], io: Io): Promise<number> {
 
 type Wanted = ValuesOf<typeof logsOptions> & { readonly service: string | undefined };
 
-/** From the admin API of what runs. @throws HeadraceError target_unclear when nothing does */
+/** From the admin API of what runs. @throws HeadraceError target_missing when nothing does */
 async function fromRunning(wanted: Wanted, show: (line: EventReport) => void, io: Io): Promise<void> {
   const { service, instance, tail, since, follow: goOn } = wanted;
   await follow({

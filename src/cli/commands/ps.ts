@@ -2,7 +2,7 @@ import { Exit, messageOf } from "../../base/errors.ts";
 import { showDuration, showSize } from "../../base/units.ts";
 import { toggle } from "../../config/option.ts";
 import type { ValuesOf } from "../../config/parse.ts";
-import { listRunStates, type RunState, runDirPath } from "../../config/rundir.ts";
+import type { RunState } from "../../config/rundir.ts";
 import type {
   GatewayReport,
   InstanceReport,
@@ -12,7 +12,15 @@ import type {
 } from "../../model/instance.ts";
 import type { DecisionReport, ScalingReport } from "../../model/scaling.ts";
 import { rolloutText } from "../../platform/rollout/text.ts";
-import { AdminClient, findPlace, type Place, placeOf, servicePath, targetOptions } from "../admin-client.ts";
+import {
+  AdminClient,
+  givenPlace,
+  named,
+  type Place,
+  placeOf,
+  servicePath,
+  targetOptions,
+} from "../admin-client.ts";
 import { readArguments } from "../arguments.ts";
 import type { Io } from "../io.ts";
 import { type Column, table } from "../table.ts";
@@ -65,12 +73,11 @@ export async function ps(argv: readonly string[], io: Io): Promise<number> {
   return answers.every((answer) => "status" in answer) ? Exit.OK : Exit.SYSTEM;
 }
 
-/** All that run here, unless one is meant. */
+/** All that run here, or those of a name, unless one elsewhere is meant. */
 function psPlaces(target: ValuesOf<typeof targetOptions>, io: Io): readonly Place[] {
-  if (target.admin !== "" || target.name !== "" || (io.env["HEADRACE_ADMIN_URL"] ?? "") !== "")
-    return [findPlace(target, io)];
-  const states = listRunStates(runDirPath(io.env, process.getuid?.() ?? 0));
-  return states.map((state) => ({ ...placeOf(state), token: "", state }));
+  const given = givenPlace(target, io);
+  if (given !== null) return [given];
+  return named(target.name, io).map((state) => ({ ...placeOf(state), token: "", state }));
 }
 
 /** One answer for each service. */

@@ -4,7 +4,8 @@ import { readArguments } from "../arguments.ts";
 import type { Io } from "../io.ts";
 
 const HELP = `Replaces all instances of a service, one after the other; each new one is ready before the old one finishes what it has.
-They run the code that the old ones run: headrace deploy takes the code as it is now.
+They run the code that the old ones run: headrace deploy takes the code as it is now. Values of secrets are read anew; where one has
+changed, the new instances are all ready before the old ones finish.
 
 Usage
   headrace restart SERVICE [flags]

@@ -15,7 +15,15 @@ import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { runHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { exitCodeOf, noteRun, openAdmin, openTelling, type Telling, withoutTraceback } from "../serving.ts";
+import {
+  exitCodeOf,
+  explained,
+  noteRun,
+  openAdmin,
+  openTelling,
+  type Telling,
+  withoutTraceback,
+} from "../serving.ts";
 import { listenToSignals } from "../signals.ts";
 import { startedRecord, startedText } from "../started.ts";
 import { tellError, tellProblems } from "../tell.ts";
@@ -65,7 +73,7 @@ async function serve(config: RunConfig, io: Io, telling: Telling): Promise<numbe
   release.push(() => signals.close());
   try {
     const runDir = ensureRunDir(io.env);
-    const ports = adminPorts(config.service, () => running);
+    const ports = adminPorts(config.service, { running: () => running, stop: signals.stop });
     const admin = openAdmin(config, { ports, ...telling, runDir }, io.env);
     release.push(() => admin?.stop());
     // Loaded here, so that help and wrong flags are answered without it.
@@ -86,6 +94,8 @@ async function serve(config: RunConfig, io: Io, telling: Telling): Promise<numbe
     release.push(noteRun(runDir, config, { url: running.url, admin }));
     await announce(config, running, admin?.url ?? "", logs);
     return await running.done;
+  } catch (error) {
+    throw explained(error, { config, io });
   } finally {
     await release.release().catch((error: unknown) => tellError(io, error));
   }

@@ -1,25 +1,34 @@
 import { join } from "node:path";
 import type { AdminServer } from "../../admin/server.ts";
 import { Exit, HeadraceError } from "../../base/errors.ts";
-import { ReleaseStack, type Undo } from "../../base/release.ts";
+import { ReleaseStack } from "../../base/release.ts";
 import type { ApplicationConfig } from "../../config/file/config.ts";
-import { loadFile } from "../../config/file/load.ts";
+import { type LoadedFile, loadFile } from "../../config/file/load.ts";
 import { type Environment, parse } from "../../config/parse.ts";
 import { absolute, type Facts } from "../../config/resolve.ts";
 import { ensureRunDir } from "../../config/rundir.ts";
 import { stateDirPath } from "../../config/statedir.ts";
 import type { RunningApplication } from "../../platform/application.ts";
+import type { ApplicationWatch } from "../../platform/watch-application.ts";
 import { applicationPorts } from "../admin-ports.ts";
 import { cliRecord } from "../events.ts";
 import { factsOf } from "../facts.ts";
 import { tellFaults } from "../faults.ts";
 import { commandHelp } from "../help.ts";
 import type { Io } from "../io.ts";
-import { exitCodeOf, noteRun, openAdmin, openTelling, type Telling, withoutTraceback } from "../serving.ts";
+import {
+  exitCodeOf,
+  explained,
+  noteRun,
+  openAdmin,
+  openTelling,
+  type Telling,
+  withoutTraceback,
+} from "../serving.ts";
 import { listenToSignals } from "../signals.ts";
 import { applicationRecord, applicationText } from "../started.ts";
 import { problemLine, tellError, tellProblems } from "../tell.ts";
-import { problemTree } from "./check-text.ts";
+import { placed, problemTree } from "./check-text.ts";
 import { upOptions } from "./up-options.ts";
 
 const HELP = `Serves all services of headrace.yaml, until a signal ends it.
@@ -47,12 +56,12 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
     return Exit.USAGE;
   }
   const facts = factsOf(io);
-  const loaded = loadFile(parsed.values.file, io.env, facts);
+  const loaded = await loadChecked(parsed.values.file, io.env, facts);
   if (!loaded.ok) {
     io.err(problemTree(loaded.file, loaded.problems));
     return Exit.USAGE;
   }
-  tellProblems(io, [], loaded.notices);
+  tellProblems(io, [], loaded.notices.map(placed));
   const { application } = loaded;
   const config = application.services[0]!.run;
   const { stateDir: given } = parsed.values;
@@ -69,6 +78,12 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/** Reads the file, and looks for what it names. */
+async function loadChecked(file: string, env: Environment, facts: Facts): Promise<LoadedFile> {
+  const { preflight } = await import("../../platform/preflight.ts");
+  return preflight(loadFile(file, env, facts), env, "start");
+}
+
 interface Surroundings extends Telling {
   readonly io: Io;
   readonly facts: Facts;
@@ -83,6 +98,7 @@ class Up {
   readonly #around: Surroundings;
   readonly #release = new ReleaseStack();
   #running: RunningApplication | null = null;
+  #watching: ApplicationWatch | null = null;
 
   constructor(application: ApplicationConfig, around: Surroundings) {
     this.#application = application;
@@ -96,7 +112,7 @@ class Up {
     release.push(() => signals.close());
     try {
       const runDir = ensureRunDir(io.env);
-      const admin = this.#openAdmin(runDir);
+      const admin = this.#openAdmin(runDir, signals.stop);
       const { startApplication } = await import("../../platform/application.ts");
       const starting = startApplication(this.#application, {
         stateDir: this.#around.stateDir,
@@ -115,19 +131,19 @@ class Up {
       signals.serve({ stop: (...how) => started.stop(...how), reload: () => this.#apply() });
       const { name, file } = this.#application;
       release.push(noteRun(runDir, { service: name, app: file }, { url: started.url, admin }));
-      if (watch) release.push(await this.#watch());
+      if (watch) await this.#watch();
       await this.#announce(admin?.url ?? "");
       return await started.done;
+    } catch (error) {
+      throw explained(error, { config: this.#application.services[0]!.run, io }, true);
     } finally {
       await release.release().catch((error: unknown) => tellError(io, error));
     }
   }
 
-  #openAdmin(runDir: string): AdminServer | null {
-    const ports = applicationPorts(
-      () => this.#running,
-      (client) => this.#apply(client),
-    );
+  #openAdmin(runDir: string, stop: (reason: string) => void): AdminServer | null {
+    const reload = (client: AbortSignal) => this.#apply(client);
+    const ports = applicationPorts({ running: () => this.#running, reload, stop });
     const { env } = this.#around;
     const admin = openAdmin(this.#application.services[0]!.run, { ports, ...this.#around, runDir }, env);
     this.#release.push(() => admin?.stop());
@@ -141,9 +157,10 @@ class Up {
    */
   async #apply(client?: AbortSignal): Promise<void> {
     const { env, facts, logs } = this.#around;
-    const loaded = loadFile(this.#application.file, env, facts);
+    const loaded = await loadChecked(this.#application.file, env, facts);
     if (loaded.ok) {
       await this.#running?.apply(loaded.application, client);
+      this.#watching?.follow(loaded.application);
       return;
     }
     for (const problem of loaded.problems) {
@@ -154,16 +171,17 @@ class Up {
     throw new HeadraceError("file_invalid", message, { exit: Exit.USAGE });
   }
 
-  async #watch(): Promise<Undo> {
-    const { watchApplication } = await import("../../platform/watch-application.ts");
-    return watchApplication(this.#application, {
+  async #watch(): Promise<void> {
+    const { ApplicationWatch } = await import("../../platform/watch-application.ts");
+    const watching = new ApplicationWatch(this.#application, {
       log: this.#around.logs.log,
       apply: () => this.#apply(),
-      deploy: async (service) => {
-        // Whoever looks at what they have just written does not want to wait.
-        await this.#running?.deploy(service, { settleMs: 0 });
+      renew: async (service) => {
+        await this.#running?.renew(service);
       },
     });
+    this.#watching = watching;
+    this.#release.push(() => watching.close());
   }
 
   async #announce(adminUrl: string): Promise<void> {

@@ -13,18 +13,28 @@ export interface ServiceDraft {
   readonly name: string;
   readonly read: ReadMap;
   readonly parsed: ParsedRun;
-  readonly routes: readonly RouteConfig[];
+  readonly routes: readonly RouteDraft[];
   readonly secrets: Readonly<Record<string, SecretReference>>;
   readonly limits: readonly LimitConfig[];
   readonly affinity: AffinityConfig | null;
   readonly splitBy: ServiceConfig["splitBy"];
 }
 
+export interface RouteDraft {
+  readonly read: ReadMap;
+  readonly route: RouteConfig;
+}
+
+export interface RedirectDraft {
+  readonly read: ReadMap;
+  readonly redirect: RedirectConfig;
+}
+
 export interface ApplicationDraft {
   /** Empty: not said. */
   readonly name: string;
   readonly services: readonly ServiceDraft[];
-  readonly redirects: readonly RedirectConfig[];
+  readonly redirects: readonly RedirectDraft[];
   readonly problems: readonly FileProblem[];
 }
 
@@ -34,7 +44,7 @@ export function draft(root: ReadMap): ApplicationDraft {
   const services = root.keys.get("services");
   const drafts: ServiceDraft[] = [];
   if (services?.kind === "map") {
-    if (services.keys.size === 0 && problems.length === 0) {
+    if (services.written.size === 0) {
       problems.push(
         fileProblem(
           services,
@@ -51,7 +61,7 @@ export function draft(root: ReadMap): ApplicationDraft {
   return {
     name: textOf(root, "name"),
     services: drafts,
-    redirects: listOf(root, "redirects").map(redirect),
+    redirects: listOf(root, "redirects").map((read) => ({ read, redirect: redirect(read) })),
     problems,
   };
 }
@@ -80,6 +90,7 @@ function affinityOf(service: ReadMap, problems: FileProblem[]): AffinityConfig |
   const [by] = given;
   const complain = (message: string, instead: string) =>
     problems.push(fileProblem(read, "conflict", message, instead));
+  if (!read.whole) return null;
   if (by === undefined || given.length > 1) {
     complain("A key stands in one place.", "Write one of header, cookie and query.");
     return null;
@@ -112,6 +123,7 @@ function splitBy(service: ReadMap, problems: FileProblem[]): ServiceConfig["spli
   }
   const given = KEY_SOURCES.filter((by) => read.keys.has(by));
   const [by] = given;
+  if (!read.whole) return null;
   if (by === undefined || given.length > 1) {
     const instead = "Write one of header, cookie and query.";
     problems.push(fileProblem(read, "conflict", "A key stands in one place.", instead));
@@ -129,6 +141,7 @@ function limitsOf(service: ReadMap, problems: FileProblem[]): LimitConfig[] {
       methods: (pick<readonly string[]>(read, "method") ?? []).map((method) => method.toUpperCase()),
       slots: pick<number>(read, "slots") ?? 1,
     };
+    if (!read.whole) return limit;
     for (const method of limit.methods.length === 0 ? ["any method"] : limit.methods) {
       const kind = `${method} ${limit.path}`;
       if (known.has(kind)) {
@@ -169,7 +182,7 @@ function parsedRun(
     const message = "A service is an app or a function.";
     found.problems.push(fileProblem(fn, "conflict", message, "Leave app or function out."));
   }
-  if (app === undefined && fn === undefined) {
+  if (!read.written.has("app") && !read.written.has("function")) {
     const instead = "Add app: main.py, or function: jobs.py:thumbnail.";
     found.problems.push(fileProblem(read, "app_missing", "No app is named.", instead));
   }
@@ -193,6 +206,7 @@ function strippedPrefix(service: ReadMap, problems: FileProblem[]): string {
   const stripped = routes.filter((route) => pick<boolean>(route, "strip") === true);
   const prefixes = new Set(stripped.map((route) => withoutSlash(textOf(route, "path") || "/")));
   const [prefix = ""] = prefixes;
+  if (routes.some((route) => !route.whole)) return "";
   if (stripped.length > 0 && (prefixes.size > 1 || stripped.length < routes.length)) {
     const message = "An app has one root path, so all of its routes strip the same prefix, or none does.";
     problems.push(
@@ -237,22 +251,23 @@ function variables(
   return { plain, secrets };
 }
 
-function routesOf(service: ReadMap, problems: FileProblem[]): RouteConfig[] {
-  return listOf(service, "route").map((route) => {
-    const strip = pick<boolean>(route, "strip") ?? false;
-    const rewrite = textOf(route, "rewrite");
+function routesOf(service: ReadMap, problems: FileProblem[]): RouteDraft[] {
+  return listOf(service, "route").map((read) => {
+    const strip = pick<boolean>(read, "strip") ?? false;
+    const rewrite = textOf(read, "rewrite");
     if (strip && rewrite !== "") {
       const message = "A prefix is taken away or replaced, not both.";
-      problems.push(fileProblem(route, "conflict", message, "Leave strip or rewrite out."));
+      problems.push(fileProblem(read, "conflict", message, "Leave strip or rewrite out."));
     }
-    return {
-      host: textOf(route, "host").toLowerCase(),
-      path: withoutSlash(textOf(route, "path") || "/"),
-      methods: (pick<readonly string[]>(route, "methods") ?? []).map((method) => method.toUpperCase()),
-      headers: (pick<readonly string[]>(route, "headers") ?? []).map(condition),
+    const route: RouteConfig = {
+      host: textOf(read, "host").toLowerCase(),
+      path: withoutSlash(textOf(read, "path") || "/"),
+      methods: (pick<readonly string[]>(read, "methods") ?? []).map((method) => method.toUpperCase()),
+      headers: (pick<readonly string[]>(read, "headers") ?? []).map(condition),
       strip,
       rewrite: rewrite === "" ? "" : withoutSlash(rewrite),
     };
+    return { read, route };
   });
 }
 

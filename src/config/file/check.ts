@@ -1,33 +1,39 @@
 /** Reads a {@link Node} against a {@link Shape}: all problems at once, each with its path and place. Pure. */
 
-import { nearestWord } from "../nearest.ts";
-import { oneOf } from "../option.ts";
 import type { Environment } from "../parse.ts";
+import { insteadOf } from "./hints.ts";
 import type { Entry, ListNode, MapNode, Node, Place, TextNode } from "./node.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
 import type { AnyOption, ListShape, MapShape, Shape, TableShape, ValueShape } from "./shape.ts";
-import { substitute } from "./variables.ts";
+import { isReference, type Reference, substitute } from "./variables.ts";
 
 interface At {
   readonly path: string;
   readonly place: Place;
 }
 
+interface Whole extends At {
+  /** Nothing in it is wrong, so what it does not say was not said. */
+  readonly whole: boolean;
+}
+
 /** What was read, with its places. Keys that were not written are not there: defaults belong to the options. */
 export type Read = ReadValue | ReadMap | ReadList;
 
-export interface ReadValue extends At {
+export interface ReadValue extends Whole {
   readonly kind: "value";
   readonly value: unknown;
   readonly shape: ValueShape;
 }
 
-export interface ReadMap extends At {
+export interface ReadMap extends Whole {
   readonly kind: "map";
   readonly keys: ReadonlyMap<string, Read>;
+  /** All keys that stand there, those included that could not be read. */
+  readonly written: ReadonlySet<string>;
 }
 
-export interface ReadList extends At {
+export interface ReadList extends Whole {
   readonly kind: "list";
   readonly items: readonly Read[];
 }
@@ -36,20 +42,25 @@ export interface Checked {
   /** Null when nothing of the right kind is there. */
   readonly read: Read | null;
   readonly problems: readonly FileProblem[];
+  /** What was put in for references to variables, and the values that it made. */
+  readonly references: readonly Reference[];
 }
 
 /** Checks all of a file. */
 export function check(root: Node, shape: Shape, env: Environment): Checked {
-  const checker = new Checker(env);
+  const checker = new Checker(shape, env);
   const read = checker.read(root, shape, { path: "", place: root.place });
-  return { read, problems: checker.problems };
+  return { read, problems: checker.problems, references: checker.references };
 }
 
 class Checker {
   readonly problems: FileProblem[] = [];
+  readonly references: Reference[] = [];
+  readonly #root: Shape;
   readonly #env: Environment;
 
-  constructor(env: Environment) {
+  constructor(root: Shape, env: Environment) {
+    this.#root = root;
     this.#env = env;
   }
 
@@ -71,7 +82,7 @@ class Checker {
 
   /** An empty map is what a key without a value means; an empty scalar is a slip. */
   #nothing(shape: Shape, at: At): Read | null {
-    if (shape.kind === "list") return { kind: "list", ...at, items: [] };
+    if (shape.kind === "list") return { kind: "list", ...at, items: [], whole: true };
     if (shape.kind !== "value") {
       return this.read({ kind: "map", place: at.place, entries: [] }, shape, at);
     }
@@ -80,6 +91,7 @@ class Checker {
 
   #map(node: MapNode, shape: MapShape, at: At): ReadMap {
     const keys = new Map<string, Read>();
+    const before = this.problems.length;
     for (const entry of node.entries) {
       const key = Object.hasOwn(shape.keys, entry.key) ? shape.keys[entry.key] : undefined;
       if (key === undefined) this.#unknown(entry, shape, at);
@@ -94,11 +106,13 @@ class Checker {
         `Add it. ${key.doc}`,
       );
     }
-    return { kind: "map", ...at, keys };
+    const written = new Set(node.entries.map(({ key }) => key));
+    return { kind: "map", ...at, keys, written, whole: this.problems.length === before };
   }
 
   #table(node: MapNode, shape: TableShape, at: At): ReadMap {
     const keys = new Map<string, Read>();
+    const before = this.problems.length;
     for (const entry of node.entries) {
       const wrong = shape.name(entry.key);
       if (wrong === null) this.#put(keys, entry, shape.each, at);
@@ -107,7 +121,8 @@ class Checker {
         this.#problem(where, "invalid_value", `${JSON.stringify(entry.key)} cannot be a name here.`, wrong);
       }
     }
-    return { kind: "map", ...at, keys };
+    const written = new Set(node.entries.map(({ key }) => key));
+    return { kind: "map", ...at, keys, written, whole: this.problems.length === before };
   }
 
   #put(keys: Map<string, Read>, entry: Entry, shape: Shape, at: At): void {
@@ -118,9 +133,8 @@ class Checker {
 
   #unknown(entry: Entry, shape: MapShape, at: At): void {
     if (at.path === "" && entry.key.startsWith("x-")) return;
-    const known = nearestWord(entry.key, Object.keys(shape.keys)) ?? groupOf(entry.key, shape);
     const where = { path: join(at.path, entry.key), place: entry.place };
-    const instead = known === null ? `There are: ${Object.keys(shape.keys).join(", ")}.` : `Write ${known}.`;
+    const instead = insteadOf(entry.key, at.path, shape, this.#root);
     this.#problem(where, "unknown_key", "There is no such key.", instead);
   }
 
@@ -128,12 +142,13 @@ class Checker {
     if (node.kind !== "list" && !shape.single) return this.#wanted(at, "a list");
     const nodes = node.kind === "list" ? node.items : [node];
     const items: Read[] = [];
+    const before = this.problems.length;
     for (const [index, item] of nodes.entries()) {
       const path = node.kind === "list" ? `${at.path}[${index}]` : at.path;
       const read = this.read(item, shape.item, { path, place: item.place });
       if (read !== null) items.push(read);
     }
-    return { kind: "list", ...at, items };
+    return { kind: "list", ...at, items, whole: this.problems.length === before };
   }
 
   #value(node: MapNode | ListNode | TextNode, shape: ValueShape, at: At): ReadValue | null {
@@ -141,13 +156,15 @@ class Checker {
     if (node.kind === "text") return this.#scalar(node, shape, at);
     if (node.kind === "map" || option.kind !== "list") return this.#wanted(at, wantedOf(option));
     let joined: unknown;
+    const before = this.problems.length;
     for (const [index, item] of node.items.entries()) {
       const where = { path: `${at.path}[${index}]`, place: item.place };
       const read =
         item.kind === "text" ? this.#scalar(item, shape, where) : this.#wanted(where, wantedOf(option));
       if (read !== null) joined = joined === undefined ? read.value : option.join(joined, read.value);
     }
-    return joined === undefined ? null : { kind: "value", ...at, value: joined, shape };
+    const whole = this.problems.length === before;
+    return joined === undefined ? null : { kind: "value", ...at, value: joined, shape, whole };
   }
 
   #scalar(node: TextNode, shape: ValueShape, at: At): ReadValue | null {
@@ -157,8 +174,20 @@ class Checker {
       this.#problem(where, "variable_missing", substituted.message, substituted.instead);
       return null;
     }
-    const reading = shape.option.read(substituted.text);
-    if (reading.ok) return { kind: "value", ...at, value: reading.value, shape };
+    const { references, text } = substituted;
+    if (references.length > 0) this.references.push({ written: node.text, value: text }, ...references);
+    if (!shape.secrets && isReference(text)) {
+      const message = "A secret stands under env only: here its name would count as the value.";
+      this.#problem(
+        where,
+        "invalid_value",
+        message,
+        "Write the value itself, or the path of a file with it.",
+      );
+      return null;
+    }
+    const reading = shape.option.read(text);
+    if (reading.ok) return { kind: "value", ...at, value: reading.value, shape, whole: true };
     // As it is written: what a variable holds may be nobody's business.
     this.#problem(
       where,
@@ -177,14 +206,6 @@ class Checker {
   #problem(at: At, code: FileProblem["code"], message: string, instead: string): void {
     this.problems.push(fileProblem(at, code, message, instead));
   }
-}
-
-/** Where a key stands in groups of the map: `resources.memory or scale.memory` for `memory`. Null when in none. */
-function groupOf(key: string, shape: MapShape): string | null {
-  const found = Object.entries(shape.keys).filter(
-    ([, group]) => group.shape.kind === "map" && Object.hasOwn(group.shape.keys, key),
-  );
-  return found.length === 0 ? null : oneOf(found.map(([name]) => `${name}.${key}`));
 }
 
 function wantedOf(option: AnyOption): string {

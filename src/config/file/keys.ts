@@ -79,7 +79,7 @@ const route: MapShape = {
     ),
     methods: value(
       list({
-        ...own("methods", "Only these methods. Default: any."),
+        ...own("methods", "Only these methods; GET is HEAD as well. Default: any."),
         placeholder: "METHOD",
         check: checkMethod,
       }),
@@ -139,7 +139,7 @@ const limits: ListShape = {
       ),
       method: value(
         list({
-          ...own("method", "Only this method; one, or a list. Default: any."),
+          ...own("method", "Only this method; one, or a list. GET is HEAD as well. Default: any."),
           placeholder: "METHOD",
           check: checkMethod,
         }),
@@ -216,6 +216,12 @@ const split = group(
   },
 );
 
+/** A value of any kind, empty ones included. */
+const variable: Option<string> = {
+  ...text({ ...own("env", "Its value."), placeholder: "VALUE" }),
+  read: (entry) => ({ ok: true, value: entry }),
+};
+
 const serviceKeys: MapShape["keys"] = {
   app: value(
     text({
@@ -227,13 +233,19 @@ const serviceKeys: MapShape["keys"] = {
     }),
   ),
   function: value(
-    text({
-      ...own(
-        "function",
-        "File or module of a function, with its name: jobs.py:thumbnail, shop.jobs:thumbnail. Instead of app.",
-      ),
-      placeholder: "APP:NAME",
-    }),
+    checked(
+      {
+        ...own(
+          "function",
+          "File or module of a function, with its name: jobs.py:thumbnail, shop.jobs:thumbnail. Instead of app.",
+        ),
+        placeholder: "APP:NAME",
+      },
+      (entry) =>
+        /.:[A-Za-z_][\w.]*$/.test(entry)
+          ? null
+          : "its file or module and its name, such as jobs.py:thumbnail or shop.jobs:thumbnail",
+    ),
   ),
   interface: sets("interface"),
   factory: sets("factory"),
@@ -252,10 +264,7 @@ const serviceKeys: MapShape["keys"] = {
       placeholder: "KEY",
       name: (name) =>
         /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? null : "Write letters, digits and underscores.",
-      each: value({
-        ...text({ ...own("env", "Its value."), placeholder: "VALUE" }),
-        read: (entry) => ({ ok: true, value: entry }),
-      }).shape,
+      each: { kind: "value", option: variable, run: null, secrets: true },
     },
     doc: "Environment variables. A value may be a reference to a secret: secret:env/NAME, secret:file/PATH.",
   },

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is how files refer to variables
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -146,6 +147,15 @@ services:
     expect(splitBy("affinity: { cookie: home, sticky: true }")).toBeNull();
   });
 
+  test("reads quantities as Kubernetes writes them, and durations as Go does", () => {
+    const of = (keys: string) => good(`services: { a: { app: main.py, ${keys} } }`).services[0]!.run;
+    expect(of("resources: { memory: .5Gi, cpu: .5 }")).toMatchObject({ memory: 2 ** 29, cpu: 0.5 });
+    expect(of("resources: { memory: 129e6, cpu: 2.0000 }")).toMatchObject({ memory: 129e6, cpu: 2 });
+    expect(of("resources: { memory: 1Pi, cpu: 1e-1 }")).toMatchObject({ memory: 2 ** 50, cpu: 0.1 });
+    expect(of("timeout: .5s, line: { wait: 500us }")).toMatchObject({ timeoutMs: 500, lineWaitMs: 1 });
+    expect(of("scale: { min: 1, target: 70.5% }").scaling).toMatchObject({ targetUtilization: 0.705 });
+  });
+
   test("follows anchors, merges and the user's own keys", () => {
     const { services } = good(`
 x-base: &base { concurrency: 7, scale: { max: 3 } }
@@ -203,6 +213,27 @@ describe("what is wrong", () => {
     expect(bad("port: 1\nservices: { a: { app: main.py } }")[0]!.instead).toBe(
       "Write listen.port or admin.port.",
     );
+  });
+
+  test("or brought from elsewhere is shown what it is called here", () => {
+    const of = (key: string) => bad(`services: { a: { app: main.py, ${key} } }`)[0]!.instead;
+    expect(of("replicas: 2")).toBe("Write instances.");
+    expect(of("num_instances: 2")).toBe("Write instances.");
+    expect(of("environment: { A: b }")).toBe("Write env.");
+    expect(of("env_file: x")).toBe("Write envFile.");
+    expect(of("startup_timeout: 3s")).toBe("Write startupTimeout.");
+    expect(of("http2: true")).toBe("Write listen.http2.");
+    expect(of("ports: [80]")).toBe("Write listen.port.");
+    expect(of("port: 80")).toBe("Write listen.port or admin.port.");
+    expect(of("path: /x")).toBe("Write route.path or limits.path.");
+    expect(of("maxReplicas: 3")).toBe("Write scale.max.");
+    expect(of("image: shop")).toContain("There are no images");
+    expect(of("scale: { concurrency: 3 }")).toBe("Write services.a.concurrency.");
+    expect(of("route: { methds: GET }")).toBe("Write methods.");
+    expect(of("split: { by: x }")).toBe("There are: header, cookie, query.");
+    expect(of("zzz: x")).toMatch(/^Nearest are (\w+, ){4}\w+; docs/);
+    const [top] = bad("workers: 2\nservices: { a: { app: main.py } }");
+    expect(top!.instead).toBe("Write services.NAME.instances.");
   });
 
   test("speaks of keys, not of flags", () => {
@@ -264,17 +295,44 @@ describe("what is wrong", () => {
   });
 
   test("does not show what a variable holds", () => {
-    const problems = bad(`services: { a: { app: main.py, timeout: '\${PASSWORD}' } }`, {
-      PASSWORD: "hunter2",
-    });
-    expect(JSON.stringify(problems)).not.toContain("hunter2");
+    const env = { PASSWORD: "hunter2", SHORT: "h2", HOST: "Hunter.test", DIR: "./hunter3//x" };
+    const of = (keys: string) => bad(`services: { a: { ${keys} } }`, env).map(({ message }) => message);
+    expect(of("app: main.py, timeout: '${PASSWORD}'")).toEqual(['"${PASSWORD}" cannot be used.']);
+    expect(of("app: '${PASSWORD}.py'")).toEqual(["There is no app ${PASSWORD}.py."]);
+    expect(of("app: '${PASSWORD}.py:app'")).toEqual(["There is no app ${PASSWORD}.py."]);
+    expect(of("app: 'x${SHORT}.py'")).toEqual(["There is no app x${SHORT}.py."]);
+    expect(of("app: main.py, dir: '${DIR}'")).toEqual([`There is no folder ${folder}/\${DIR}.`]);
+    expect(of("app: main.py, envFile: '${PASSWORD}.env'")).toEqual([
+      "The file ${PASSWORD}.env does not exist.",
+    ]);
+    expect(of("app: main.py, env: { A: 'secret:${PASSWORD}/x' }")).toEqual([
+      'There is no store of secrets "${PASSWORD}".',
+    ]);
+    expect(of("app: main.py, route: [ { host: '${HOST}' }, { host: '${HOST}' } ]")).toEqual([
+      "The service has this route twice: ${HOST}/.",
+    ]);
+    // What a variable holds by chance is not taken out of numbers and words.
+    const conflict = bad("services: { a: { app: main.py, scale: { min: 52, max: '${N}' } } }", { N: "5" });
+    expect(conflict[0]!.message).toBe("At least 52 and at most ${N} cannot be.");
   });
 
   test("is no YAML, an empty file, a list, an alias bomb, a loop", () => {
     expect(bad("services: { a: ").map(({ code }) => code)).toContain("file_invalid");
     expect(bad("services: {}\nservices: {}").length).toBeGreaterThan(0);
-    expect(bad("").map(({ message }) => message)).toEqual(["The file has no services."]);
-    expect(bad("- a").length).toBe(1);
+    const said = (source: string) => bad(source).map(({ message }) => message);
+    expect(said("")).toEqual(["The file is empty."]);
+    expect(said("# nothing\n")).toEqual(["The file is empty."]);
+    expect(said("x-a: 1")).toEqual(["The file has no services."]);
+    expect(said("- a")).toEqual(["The file is a list, not keys and their values."]);
+    expect(said("hello")).toEqual(["The file is a single value, not keys and their values."]);
+    expect(said("services: {}\n---\nservices: {}")).toEqual([
+      "A second document begins here, and a file is one.",
+    ]);
+    expect(said("services:\n\ta: 1")).toEqual(["A tab stands where a line is indented."]);
+    for (const levels of [150, 20_000]) {
+      const deep = `services: ${"[".repeat(levels)}${"]".repeat(levels)}`;
+      expect(said(deep)).toEqual(["The file is nested too deeply."]);
+    }
     expect(bad("services:").map(({ message }) => message)).toEqual(["There is no service."]);
     const bomb = ["x-a: &a [1,2,3,4,5,6,7,8,9,10]"];
     for (const [index, name] of [..."bcdefgh"].entries()) {
@@ -283,6 +341,124 @@ describe("what is wrong", () => {
     }
     expect(bad(bomb.join("\n"))[0]!.message).toContain("too many parts");
     expect(bad("x-a: &a { b: *a }\nservices: {}").length).toBeGreaterThan(0);
+  });
+
+  test("is a route that asks for what another has, a redirect included", () => {
+    const of = (...services: string[]) =>
+      bad(
+        `services:\n${services.map((one, index) => `  s${index}: { app: main.py, route: ${one} }`).join("\n")}`,
+      ).map(({ path, message }) => `${path}: ${message}`);
+    const has = "The service s0 has this route as well";
+    expect(of("{ path: /x, methods: GET }", "{ path: /x, methods: [GET, POST] }")).toEqual([
+      `services.s1.route: ${has}: GET,POST any host/x.`,
+    ]);
+    expect(of("{ path: /x, headers: [x-b, x-a] }", "{ path: /x, headers: [x-a, x-b] }")).toEqual([
+      `services.s1.route: ${has}: any host/x.`,
+    ]);
+    expect(of("[ { path: /y }, { path: /x }, { path: /y/ } ]")).toEqual([
+      "services.s0.route[2]: The service has this route twice: any host/y.",
+    ]);
+    const redirects = "redirects: [ { path: /x, to: /y }, { path: /x/, to: /z } ]\n";
+    expect(
+      bad(`${redirects}services: { a: { app: main.py, route: { path: /x } } }`).map(({ message }) => message),
+    ).toEqual([
+      "There are two redirects for this: any host/x.",
+      "A redirect, in line 1, takes what this is for: any host/x.",
+    ]);
+    const all = "redirects: { path: /, to: /y }\nservices: { a: { app: main.py } }";
+    expect(bad(all).map(where)).toEqual(["2:13 services.a conflict"]);
+    const different = [
+      "{ path: /x, methods: GET }",
+      "{ path: /x, methods: POST }",
+      "{ path: /x }",
+      "{ path: /x, headers: x-a }",
+      "{ path: /x, headers: x-b }",
+      "{ path: /x, host: x.test }",
+    ].map((route, index) => `s${index}: { app: main.py, route: ${route} }`);
+    good(`redirects: { path: /, to: /x }\nservices: { ${different.join(", ")} }`);
+  });
+
+  test("makes no second problem of what could not be read", () => {
+    const of = (services: string, more = "") => bad(`${more}services: ${services}`).map(where);
+    expect(
+      of("{ a: { app: main.py, route: { path: x } }, b: { app: main.py, route: { host: 'b:80' } } }"),
+    ).toEqual(["1:47 services.a.route.path invalid_value", "1:88 services.b.route.host invalid_value"]);
+    expect(
+      of("{ a: { app: main.py, route: { path: x } } }", "redirects: { path: /, to: /x }\n"),
+    ).toHaveLength(1);
+    expect(
+      of("{ a: { app: main.py, route: [ { path: x, strip: true }, { path: /b, strip: true } ] } }"),
+    ).toHaveLength(1);
+    expect(of("{ api: main.py }")).toEqual(["1:13 services.api invalid_value"]);
+    expect(of("{ a: { app: [main.py] } }")).toEqual(["1:18 services.a.app invalid_value"]);
+    expect(of("{ a: { app: main.py, affinity: { header: 'a b' } } }")).toHaveLength(1);
+    expect(of("{ a: { app: main.py, split: { header: 'a b' } } }")).toHaveLength(1);
+    expect(
+      of("{ a: { app: main.py, limits: [ { path: x, slots: 1 }, { path: y, slots: 1 } ] } }"),
+    ).toHaveLength(2);
+  });
+
+  test("is a function without its name", () => {
+    const [problem] = bad("services: { a: { function: jobs.py } }");
+    expect(problem).toMatchObject({ path: "services.a.function", code: "invalid_value" });
+    expect(problem!.instead).toContain("such as jobs.py:thumbnail");
+    expect(bad("services: { a: { function: shop.jobs } }")).toHaveLength(1);
+  });
+
+  test("is a secret where none is read", () => {
+    const [problem] = bad("admin: { tokenFile: secret:env/TOKEN }\nservices: { a: { app: main.py } }");
+    expect(problem).toMatchObject({ path: "admin.tokenFile", code: "invalid_value" });
+    expect(problem!.message).toContain("A secret stands under env only");
+    writeFileSync(join(folder, "some.env"), "A=1\nTOKEN=secret:env/X\n");
+    const loaded = readFile("services: { a: { app: main.py, envFile: some.env } }", FILE, {}, facts);
+    expect(loaded.ok && loaded.notices.map(where)).toEqual(["1:32 services.a.envFile env_file_invalid"]);
+    expect(loaded.ok && loaded.notices[0]!.message).toContain("TOKEN in some.env reads like a reference");
+  });
+
+  test("is a size, time or number of cores that would be none, or a thousandth", () => {
+    const of = (key: string) =>
+      bad(`services: { a: { app: main.py, ${key} } }`).map(({ instead }) => instead);
+    expect(of("timeout: 0.0001s")).toEqual(["Write a duration of at least 1ms, or 0."]);
+    expect(of("timeout: 24.9d")).toEqual(["Write a duration of at most 24 days."]);
+    expect(of("resources: { memory: 256m }")).toEqual(["Write 256M or 256Mi: a small m is a thousandth."]);
+    expect(of("resources: { memory: 0.1 }")[0]).toContain("Write a size, such as 64KiB");
+    expect(of("resources: { cpu: 1m }")[0]).toContain("at least 10m");
+  });
+
+  test("is an alias of no anchor, each of them, where it stands", () => {
+    const problems = bad("services:\n  a: { app: main.py, scale: *nope, limits: *gone }\nx-a: &gone {}\n");
+    expect(problems.map(({ place, message }) => `${place.line}:${place.column} ${message}`)).toEqual([
+      "2:29 There is no anchor &nope.",
+      "2:44 There is no anchor &gone.",
+    ]);
+  });
+
+  test("is not an anchor that is given anew: an alias means the last one before it", () => {
+    const { services } = good(`
+x-one: &n 3
+x-two: { of: &m { concurrency: *n } }
+x-three: &n 5
+services:
+  a: { <<: *m, app: main.py, route: { path: /a } }
+  b: { app: main.py, concurrency: *n, route: { path: /b } }
+`);
+    expect(services.map(({ run }) => run.concurrency)).toEqual([3, 5]);
+  });
+
+  test("is a file that is too large, or not in UTF-8", () => {
+    const of = (content: string | Uint8Array) => {
+      writeFileSync(join(folder, "other.yaml"), content);
+      const loaded = loadFile("other.yaml", {}, { ...facts, cwd: folder });
+      if (loaded.ok) throw new Error("the file was accepted");
+      return loaded.problems.map(({ place, message }) => `${place.line}:${place.column} ${message}`);
+    };
+    const latin1 = Buffer.from("services:\n  a: { app: main.py, env: { A: \xe4 } }\n", "latin1");
+    expect(of(latin1)).toEqual([
+      `2:32 The file ${join(folder, "other.yaml")} is no UTF-8 text from here on.`,
+    ]);
+    expect(of(`services: { a: { app: main.py } }\n${"#".repeat(4 * 2 ** 20)}`)).toEqual([
+      `1:1 The file ${join(folder, "other.yaml")} is larger than 4MiB.`,
+    ]);
   });
 
   test("is a file that is not there", () => {

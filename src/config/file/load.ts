@@ -1,29 +1,41 @@
 /** Finds and reads a headrace.yaml, around the pure parts: document, check, build. */
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { messageOf, systemCode } from "../../base/errors.ts";
 import { loadParsed } from "../load.ts";
 import type { Environment } from "../parse.ts";
 import type { Problem } from "../problem.ts";
 import { absolute, type Facts, type ParsedRun } from "../resolve.ts";
 import { appPlace, dnsLabel, isFileApp } from "../service.ts";
 import { draft, type ServiceDraft } from "./build.ts";
-import { check, type Read } from "./check.ts";
-import { routeClashes } from "./clashes.ts";
-import type { ApplicationConfig, RouteConfig, ServiceConfig } from "./config.ts";
+import { check } from "./check.ts";
+import { EVERYTHING, routeClashes } from "./clashes.ts";
+import type { ApplicationConfig, ServiceConfig } from "./config.ts";
 import { readDocument } from "./document.ts";
 import { application } from "./keys.ts";
-import type { Place } from "./node.ts";
+import { inOrder, Places, type ProblemAt } from "./places.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
-import { keyOfFlag } from "./translate.ts";
+import { readSource } from "./source.ts";
 
 /** Names that are looked for, in this order. */
 export const FILE_NAMES = ["headrace.yaml", "headrace.yml"] as const;
 
-export type LoadedFile =
-  | { readonly ok: true; readonly application: ApplicationConfig; readonly notices: readonly FileProblem[] }
-  | { readonly ok: false; readonly file: string; readonly problems: readonly FileProblem[] };
+export type LoadedFile = FileParts &
+  (
+    | { readonly ok: true; readonly application: ApplicationConfig }
+    | { readonly ok: false; readonly problems: readonly FileProblem[] }
+  );
+
+/** What there is of a file, right or wrong. */
+interface FileParts {
+  /** Absolute. */
+  readonly file: string;
+  /** Those that could be read. */
+  readonly services: readonly ServiceConfig[];
+  /** What is not wrong, but most likely not meant. */
+  readonly notices: readonly FileProblem[];
+  readonly problemAt: ProblemAt;
+}
 
 /**
  * Reads the file that is named, or the one in the working directory.
@@ -34,29 +46,9 @@ export function loadFile(named: string, env: Environment, facts: Facts): LoadedF
     named === "" ? (FILE_NAMES.find((name) => existsSync(join(facts.cwd, name))) ?? FILE_NAMES[0]) : named,
     facts.cwd,
   );
-  let source: string;
-  try {
-    source = readFileSync(file, "utf8");
-  } catch (error) {
-    const why = systemCode(error) === "ENOENT" ? "does not exist" : `cannot be read (${messageOf(error)})`;
-    const instead = "Name one with -f, or write one: headrace init makes a first one.";
-    return failed(file, [
-      {
-        code: "file_unreadable",
-        subject: "",
-        path: "",
-        place: TOP,
-        message: `The file ${file} ${why}.`,
-        instead,
-      },
-    ]);
-  }
-  return readFile(source, file, env, facts);
+  const source = readSource(file);
+  return source.ok ? readFile(source.text, file, env, facts) : failed(file, [source.problem]);
 }
-
-const EVERYTHING: RouteConfig = { host: "", path: "/", methods: [], headers: [], strip: false, rewrite: "" };
-
-const TOP: Place = { line: 1, column: 1 };
 
 /** From the text of a file to the application. `file` is absolute: paths in the text begin at its folder. */
 export function readFile(source: string, file: string, env: Environment, facts: Facts): LoadedFile {
@@ -66,17 +58,21 @@ export function readFile(source: string, file: string, env: Environment, facts: 
   const problems = [...checked.problems];
   if (checked.read?.kind !== "map") return failed(file, problems);
   const drafted = draft(checked.read);
-  problems.push(...drafted.problems, ...routeClashes(drafted.services));
+  problems.push(...drafted.problems, ...routeClashes(drafted));
   const services: ServiceConfig[] = [];
   const notices: FileProblem[] = [];
-  const where = new Places(checked.read);
+  const where = new Places(checked.read, checked.references);
   for (const service of drafted.services) {
     const loaded = loadService(service, dirname(file), facts);
     problems.push(...where.all(loaded.problems, service));
     notices.push(...where.all(loaded.notices, service));
     if (loaded.config !== null) services.push(loaded.config);
   }
-  if (problems.length > 0) return failed(file, unique(problems));
+  const parts = { file, services, problemAt: where.at };
+  if (problems.length > 0) {
+    const told = inOrder(unique(problems).map(where.written));
+    return { ok: false, problems: told, notices: unique(notices).map(where.written), ...parts };
+  }
   // Alone, a service is what requests are for.
   const [only] = services;
   if (only !== undefined && services.length === 1 && only.routes.length === 0) {
@@ -88,11 +84,13 @@ export function readFile(source: string, file: string, env: Environment, facts: 
     const instead = `Add one, such as route: { path: /${service} }, unless only other services call it.`;
     notices.push(fileProblem(read, "no_route", message, instead));
   }
+  const redirects = drafted.redirects.map(({ redirect }) => redirect);
   const name = drafted.name || dnsLabel(basename(dirname(file))) || "app";
   return {
     ok: true,
-    application: Object.freeze({ name, file, services, redirects: drafted.redirects }),
-    notices: unique(notices),
+    application: Object.freeze({ name, file, services, redirects }),
+    notices: unique(notices).map(where.written),
+    ...parts,
   };
 }
 
@@ -113,7 +111,11 @@ function loadService(
   if (loaded.kind === "problems") return { config: null, problems: loaded.problems, notices: loaded.notices };
   const { name, routes, secrets, limits, affinity, splitBy } = service;
   const run = Object.freeze({ ...loaded.config, limits, affinity });
-  return { config: { name, run, routes, secrets, splitBy }, problems: [], notices: loaded.notices };
+  return {
+    config: { name, run, routes: routes.map(({ route }) => route), secrets, splitBy },
+    problems: [],
+    notices: loaded.notices,
+  };
 }
 
 /** A folder of a virtual environment stands for its interpreter; without a word, the service's own one comes before the active one. */
@@ -139,42 +141,9 @@ function interpreterIn(given: string, folder: string): string {
     : path;
 }
 
-/** Problems that speak of flags become problems that speak of keys, at their places. */
-class Places {
-  readonly #places = new Map<string, Place>();
-
-  constructor(root: Read) {
-    this.#note(root);
-  }
-
-  #note(read: Read): void {
-    this.#places.set(read.path, read.place);
-    if (read.kind === "list") for (const item of read.items) this.#note(item);
-    if (read.kind === "map") for (const each of read.keys.values()) this.#note(each);
-  }
-
-  *all(problems: readonly Problem[], service: ServiceDraft): Generator<FileProblem> {
-    for (const problem of problems) {
-      const app = service.read.keys.get("app") ?? service.read.keys.get("function");
-      const path =
-        problem.subject !== "" && this.#places.has(problem.subject)
-          ? problem.subject
-          : (app?.path ?? service.read.path);
-      yield {
-        code: problem.code,
-        subject: path,
-        path,
-        place: this.#places.get(path) ?? TOP,
-        message: keyOfFlag(problem.message),
-        instead: keyOfFlag(problem.instead),
-      };
-    }
-  }
-}
-
 function failed(file: string, problems: readonly FileProblem[]): LoadedFile {
-  const sorted = [...problems].sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
-  return { ok: false, file, problems: sorted };
+  const { at } = new Places(null, []);
+  return { ok: false, file, problems: inOrder(problems), services: [], notices: [], problemAt: at };
 }
 
 /** What all services share is wrong once, not once a service. */

@@ -14,6 +14,8 @@ export interface ValueShape {
   readonly option: AnyOption;
   /** The option of `headrace run` that it sets; null for what only the file has. */
   readonly run: RunOptionName | null;
+  /** It may be a reference to a secret. */
+  readonly secrets: boolean;
 }
 
 /** Known keys. */
@@ -49,12 +51,12 @@ export interface ListShape {
 /** A key that sets an option of `headrace run`: its type, default and sentence are the option's. */
 export function sets(run: RunOptionName, doc?: string): Key {
   const option: AnyOption = runOptions[run];
-  return { shape: { kind: "value", option, run }, doc: doc ?? option.doc };
+  return { shape: { kind: "value", option, run, secrets: false }, doc: doc ?? option.doc };
 }
 
 /** A key that only the file has. */
 export function value(option: AnyOption, more: { readonly required?: boolean } = {}): Key {
-  return { shape: { kind: "value", option, run: null }, doc: option.doc, ...more };
+  return { shape: { kind: "value", option, run: null, secrets: false }, doc: option.doc, ...more };
 }
 
 /** A group of keys. */

@@ -3,8 +3,15 @@
 import type { Environment } from "../parse.ts";
 
 export type Substituted =
-  | { readonly ok: true; readonly text: string }
+  | { readonly ok: true; readonly text: string; readonly references: readonly Reference[] }
   | { readonly ok: false; readonly message: string; readonly instead: string };
+
+/** Where a variable was put in. */
+export interface Reference {
+  /** `${NAME}`, or a text with that in it. */
+  readonly written: string;
+  readonly value: string;
+}
 
 const REFERENCE = /\$(?:\$|\{([^}]*)\}|\{)/g;
 
@@ -13,7 +20,8 @@ const REFERENCE = /\$(?:\$|\{([^}]*)\}|\{)/g;
  * What is put in is not looked at again.
  */
 export function substitute(text: string, env: Environment): Substituted {
-  if (!text.includes("$")) return { ok: true, text };
+  if (!text.includes("$")) return { ok: true, text, references: [] };
+  const references: Reference[] = [];
   let fault: { message: string; instead: string } | null = null;
   const result = text.replace(REFERENCE, (whole, inner: string | undefined) => {
     if (whole === "$$") return "$";
@@ -28,6 +36,7 @@ export function substitute(text: string, env: Environment): Substituted {
     }
     const [, name, fallback] = match;
     const value = env[name!];
+    if (value !== undefined && value !== "") references.push({ written: `\${${name}}`, value });
     if (fallback !== undefined) return value === undefined || value === "" ? fallback : value;
     if (value === undefined) {
       fault ??= {
@@ -38,8 +47,40 @@ export function substitute(text: string, env: Environment): Substituted {
     return value ?? "";
   });
   return fault === null
-    ? { ok: true, text: result }
+    ? { ok: true, text: result, references }
     : { ok: false, ...(fault as { message: string; instead: string }) };
+}
+
+/** Shorter values stand in any sentence by chance. */
+const TELLING = 4;
+
+/** A sentence about values as they are written: what a variable holds may be nobody's business. */
+export function asWritten(sentence: string, references: readonly Reference[]): string {
+  let text = sentence;
+  for (const { written, value } of [...references].sort((a, b) => b.value.length - a.value.length)) {
+    // Hosts are told in lower case, and paths without their dots.
+    for (const shown of new Set([value, value.toLowerCase(), plainPath(value)])) {
+      if (shown.length >= TELLING) text = text.replaceAll(shown, () => written);
+      else if (shown !== "") text = text.replace(alone(shown), () => written);
+    }
+  }
+  return text;
+}
+
+function plainPath(path: string): string {
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  return parts.includes("..") ? path : parts.join("/");
+}
+
+/** Nowhere within a word or a number. */
+function alone(value: string): RegExp {
+  const literal = value.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`(?<![\\w.])${literal}(?!\\w)`, "g");
+}
+
+/** Whether a text reads like a reference to a secret, in whatever place. */
+export function isReference(text: string): boolean {
+  return /^secret:(env|file)\//.test(text);
 }
 
 /** Where a secret is kept. Its value is read when it is needed, and is in no config, log, error or report. */

@@ -12,7 +12,8 @@
  * the longest wait hold for both waits together.
  */
 
-import { latin1 } from "../../protocol/fields.ts";
+import { moreMethodsFirst, takesMethod } from "../methods.ts";
+import { appPath, decodedPath } from "../path.ts";
 import type { LimitCells } from "./limit-cells.ts";
 import { Line, type Waiting } from "./line.ts";
 
@@ -70,11 +71,11 @@ export class Bulkheads {
     const { limits, cells, column, depth, line, call, now } = options;
     this.#options = options;
     this.#kinds = limits
-      .map((limit, index) => ({ ...limit, index, below: limit.path === "/" ? "/" : `${limit.path}/` }))
-      .sort(
-        (a, b) =>
-          b.path.length - a.path.length || Number(b.methods.length > 0) - Number(a.methods.length > 0),
-      );
+      .map((limit, index) => {
+        const path = decodedPath(limit.path);
+        return { ...limit, path, index, below: path === "/" ? "/" : `${path}/` };
+      })
+      .sort((a, b) => b.path.length - a.path.length || moreMethodsFirst(a.methods, b.methods));
     this.#doors = cells.map(
       (table) => new Line({ table, column, depth, waitMs: 0, call, now, serviceTime: null, next: line }),
     );
@@ -91,11 +92,10 @@ export class Bulkheads {
 
   /** The index of the bulkhead that a request belongs to: the longest path, then one that names methods. -1: none. */
   of(method: string, target: Uint8Array): number {
-    const query = target.indexOf(0x3f);
-    const path = latin1(target, 0, query === -1 ? target.length : query);
+    const path = appPath(target);
     for (const { path: own, below, methods, index } of this.#kinds) {
       if (path !== own && !path.startsWith(below)) continue;
-      if (methods.length === 0 || methods.includes(method)) return index;
+      if (takesMethod(methods, method)) return index;
     }
     return -1;
   }

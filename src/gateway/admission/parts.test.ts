@@ -84,12 +84,12 @@ describe("ranks", () => {
       header: "",
       routes: [
         { path: "/a", priority: "bulk" },
-        { path: "/a/b", priority: "critical" },
+        { path: "/a/%62", priority: "critical" },
       ],
     });
-    expect(["/", "/a", "/a?x", "/a/c", "/ab", "/a/b/c?d"].map((target) => of(ranks, target))).toEqual([
-      1, 2, 2, 2, 1, 0,
-    ]);
+    expect(
+      ["/", "/a", "/a?x", "/a/c", "/ab", "/a/b/c?d", "/%61/%62"].map((target) => of(ranks, target)),
+    ).toEqual([1, 2, 2, 2, 1, 0, 0]);
   });
 
   test("come from a header only where one is named, and only by the three words", () => {

@@ -1,6 +1,7 @@
 /** The three classes of requests, and who is in which. Pure. */
 
-import { findValue, latin1 } from "../../protocol/fields.ts";
+import { findValue } from "../../protocol/fields.ts";
+import { appPath, decodedPath } from "../path.ts";
 
 /** Highest first. Their place in this list is their rank. */
 export const PRIORITIES = ["critical", "default", "bulk"] as const;
@@ -29,11 +30,11 @@ export class Ranks {
   constructor({ header, routes }: PrioritySettings) {
     this.#header = header;
     this.#routes = routes
-      .map(({ path, priority }) => ({
-        path,
-        below: path.endsWith("/") ? path : `${path}/`,
-        rank: PRIORITIES.indexOf(priority),
-      }))
+      .map(({ path: written, priority }) => {
+        const path = decodedPath(written);
+        const below = path.endsWith("/") ? path : `${path}/`;
+        return { path, below, rank: PRIORITIES.indexOf(priority) };
+      })
       .sort((a, b) => b.path.length - a.path.length);
   }
 
@@ -49,8 +50,7 @@ export class Ranks {
       if (rank !== -1) return rank;
     }
     if (this.#routes.length === 0) return DEFAULT_RANK;
-    const query = target.indexOf(0x3f);
-    const path = latin1(target, 0, query === -1 ? target.length : query);
+    const path = appPath(target);
     for (const route of this.#routes) {
       if (path === route.path || path.startsWith(route.below)) return route.rank;
     }

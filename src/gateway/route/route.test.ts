@@ -60,6 +60,9 @@ describe("a router", () => {
     const found = (host: string, target = "/") => routes.find(head(target, host));
     expect(found("shop.test")).toBe("shop.test/");
     expect(found("SHOP.test:8080")).toBe("shop.test/");
+    // A host with the root's dot is the same host (RFC 1034 §3.1).
+    expect(found("shop.test.")).toBe("shop.test/");
+    expect(found("b.shop.test.:8080")).toBe("*.shop.test/");
     expect(found("b.shop.test")).toBe("*.shop.test/");
     expect(found("c.test")).toBe("*.test/");
     expect(found("test")).toBe("/");
@@ -80,6 +83,15 @@ describe("a router", () => {
     expect(found("GET", { "x-beta": "yes" })).toBe("/x if x-beta: yes");
     expect(found("GET", { "x-beta": "no" })).toBe("/x");
     expect(found("GET", { "x-beta": "yes", "x-who": "me" })).toBe("/x if x-beta: yes and x-who");
+  });
+
+  test("takes HEAD for GET, unless a route says HEAD itself", () => {
+    const routes = router("GET /x", "HEAD /x", "GET,POST /y");
+    const found = (method: string, path: string) => routes.find(head(path, "", {}, method));
+    expect(found("GET", "/x")).toBe("GET /x");
+    expect(found("HEAD", "/x")).toBe("HEAD /x");
+    expect(found("HEAD", "/y")).toBe("GET,POST /y");
+    expect(router("POST /z").find(head("/z", "", {}, "HEAD"))).toBeUndefined();
   });
 
   test("finds nothing where nothing fits", () => {

@@ -6,7 +6,9 @@
 
 import { findValue, latin1 } from "../../protocol/fields.ts";
 import { type RequestHead, Seen } from "../client.ts";
-import { authorityEnd, authorityStart } from "../http1/target.ts";
+import { authorityStart } from "../http1/target.ts";
+import { moreMethodsFirst, takesMethod } from "../methods.ts";
+import { pathPlace } from "../path.ts";
 
 /** One route, as in the file. */
 export interface Route {
@@ -89,7 +91,7 @@ function takesAll({ host, path, methods, headers }: Route): boolean {
 function moreSaidFirst<T>({ route: a }: Entry<T>, { route: b }: Entry<T>): number {
   return (
     b.path.length - a.path.length ||
-    Number(b.methods.length > 0) - Number(a.methods.length > 0) ||
+    moreMethodsFirst(a.methods, b.methods) ||
     b.headers.length - a.headers.length
   );
 }
@@ -103,7 +105,7 @@ function firstFit<T>(entries: readonly Entry<T>[], wanted: Wanted, head: Request
 }
 
 function allows({ methods, headers }: Route, head: RequestHead): boolean {
-  if (methods.length > 0 && !methods.includes(head.method)) return false;
+  if (!takesMethod(methods, head.method)) return false;
   for (const { name, value } of headers) {
     const given = findValue(head.fields, name);
     if (given === undefined || (value !== null && given !== value)) return false;
@@ -112,30 +114,24 @@ function allows({ methods, headers }: Route, head: RequestHead): boolean {
 }
 
 const SLASH = 0x2f;
-const QUESTION = 0x3f;
 
 /** Takes a request's head apart for routing. An absolute target brings its own host (RFC 9112 §3.2.2). */
 export function wantedBy(head: RequestHead): Wanted {
   const { target } = head;
   const authority = target[0] === SLASH ? 0 : authorityStart(target, 0, target.length);
-  const start = authority === 0 ? 0 : authorityEnd(target, authority, target.length);
-  const query = target.indexOf(QUESTION, start);
-  const end = query === -1 ? target.length : query;
+  const { start, end } = pathPlace(target);
   const path = target[start] === SLASH ? latin1(target, start, end) : "/";
-  return {
-    host: withoutPort(authority === 0 ? hostOf(head) : latin1(target, authority, start)),
-    path,
-    start,
-    end,
-  };
+  const host = withoutPort(authority === 0 ? hostOf(head) : latin1(target, authority, start));
+  return { host, path, start, end };
 }
 
 function hostOf(head: RequestHead): string {
   return (head.seen & Seen.HOST) === 0 ? "" : (findValue(head.fields, "host") ?? "");
 }
 
+/** Nor with the dot of the root, which names the same host. */
 function withoutPort(host: string): string {
   const colon = host.lastIndexOf(":");
   const bare = colon > host.lastIndexOf("]") ? host.slice(0, colon) : host;
-  return bare.toLowerCase();
+  return (bare.endsWith(".") ? bare.slice(0, -1) : bare).toLowerCase();
 }

@@ -1,7 +1,7 @@
 /** The control connection's messages (docs/spec/worker-protocol.md §7) as discriminated unions, and their parser. */
 
 export interface Finding {
-  /** "thread", "socket", "loop", "cuda", "grpc" or "patch". */
+  /** "thread", "socket", "loop", "epoll", "cuda", "grpc" or "patch". */
   readonly kind: string;
   /** The module that did it, as far as is known. */
   readonly module: string;
@@ -78,7 +78,8 @@ export type FromWorker = Hello | FromInstance | FromZygote;
 
 export type ToInstance =
   | { readonly type: "drain" }
-  | { readonly type: "disconnect" }
+  /** `begun`: only what lasts. */
+  | { readonly type: "disconnect"; readonly begun?: true }
   | { readonly type: "stop"; readonly timeout_ms: number }
   | { readonly type: "stats" };
 

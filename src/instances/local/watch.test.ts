@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Journal } from "../testkit.ts";
-import { watchFiles } from "./watch.ts";
+import { PYTHON_FILES, watchFile, watchFiles } from "./watch.ts";
 
 let dir = "";
 let changes = new Journal<string>();
@@ -20,7 +20,7 @@ afterEach(() => {
 });
 
 function start(include: readonly string[] = []): void {
-  watcher = watchFiles({ folders: [dir], include }, (paths) => {
+  watcher = watchFiles({ folders: [dir], include: [PYTHON_FILES, ...include] }, (paths) => {
     for (const path of paths) changes.push(path.slice(dir.length + 1));
   });
 }
@@ -39,6 +39,27 @@ test("a file that is written, replaced or removed is told", async () => {
   changes = new Journal();
   rmSync(join(dir, "app.py"));
   await seen("app.py");
+});
+
+test("one file is watched alone, however it is named and written", async () => {
+  const path = join(dir, "head[race]*.yaml");
+  mkdirSync(join(dir, "deep"));
+  let told = Promise.withResolvers<void>();
+  let count = 0;
+  watcher = watchFile(path, () => {
+    count++;
+    told.resolve();
+  });
+  writeFileSync(join(dir, "app.py"), "1");
+  writeFileSync(join(dir, "headr.yaml"), "1");
+  writeFileSync(join(dir, "deep", "head[race]*.yaml"), "1");
+  writeFileSync(path, "1");
+  await told.promise;
+  told = Promise.withResolvers();
+  writeFileSync(join(dir, "draft"), "2");
+  renameSync(join(dir, "draft"), path);
+  await told.promise;
+  expect(count).toBe(2);
 });
 
 test("folders made later are watched, with the files that were in them before the watch was on", async () => {

@@ -1,18 +1,23 @@
 /**
- * Watches an app's files for `--reload`. One watch a directory rather than one recursive watch: virtual environments and the like are
+ * Watches an app's files for `--reload`, and the file of `headrace up`. One watch a directory rather than one recursive watch: virtual environments and the like are
  * never entered, so they cost no watches (the system has a limited number). Where watches cannot be had, the tree is scanned instead.
  */
 
 import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
-import { basename, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { type Clock, systemClock } from "../../base/clock.ts";
 
 export interface WatchSettings {
   /** Folders that are watched, with what is in them. */
   readonly folders: readonly string[];
-  /** Globs besides `*.py`, matched with a file's name and with its path in the folder. */
+  /** Globs, matched with a file's name and with its path in the folder. */
   readonly include: readonly string[];
+  /** What is in the folders themselves, and not in those in them. */
+  readonly shallow?: boolean;
 }
+
+/** What holds an app's source. */
+export const PYTHON_FILES = "*.py";
 
 /** Folders that hold no source of the app's. */
 export const ignoredFolders: ReadonlySet<string> = new Set(
@@ -34,12 +39,19 @@ export function watchFiles(
   return new Watcher(settings, changed, clock);
 }
 
+/** The same of one file, however it is replaced. */
+export function watchFile(path: string, changed: () => void, clock: Clock = systemClock): { close(): void } {
+  const include = [basename(path).replace(/[\\*?[\]{}!]/g, "\\$&")];
+  return new Watcher({ folders: [dirname(path)], include, shallow: true }, changed, clock);
+}
+
 class Watcher {
   readonly #globs: readonly Bun.Glob[];
   readonly #changed: (paths: readonly string[]) => void;
   readonly #clock: Clock;
   readonly #watches = new Map<string, FSWatcher>();
   readonly #folders: readonly string[];
+  readonly #shallow: boolean;
   #pending = new Set<string>();
   #cancelQuiet = () => {};
   #cancelScan = () => {};
@@ -48,10 +60,11 @@ class Watcher {
   #closed = false;
 
   constructor(settings: WatchSettings, changed: (paths: readonly string[]) => void, clock: Clock) {
-    this.#globs = ["*.py", ...settings.include].map((pattern) => new Bun.Glob(pattern));
+    this.#globs = settings.include.map((pattern) => new Bun.Glob(pattern));
     this.#changed = changed;
     this.#clock = clock;
     this.#folders = settings.folders;
+    this.#shallow = settings.shallow ?? false;
     for (const folder of settings.folders) this.#enter(folder, () => {});
   }
 
@@ -79,8 +92,12 @@ class Watcher {
     for (const entry of entries(folder)) {
       const path = join(folder, entry.name);
       if (!entry.isDirectory()) file(path);
-      else if (!ignoredFolders.has(entry.name)) this.#enter(path, file);
+      else if (this.#enters(entry.name)) this.#enter(path, file);
     }
+  }
+
+  #enters(name: string): boolean {
+    return !this.#shallow && !ignoredFolders.has(name);
   }
 
   #leave(folder: string): void {
@@ -98,8 +115,8 @@ class Watcher {
     const stat = statSync(path, { throwIfNoEntry: false });
     // Made anew under a name that was watched: the old watch is on the folder that is gone.
     if (this.#watches.has(path)) this.#leave(path);
-    if (stat?.isDirectory()) this.#enter(path, (file) => this.#note(file));
-    else this.#note(path);
+    if (!stat?.isDirectory()) this.#note(path);
+    else if (this.#enters(name)) this.#enter(path, (file) => this.#note(file));
   }
 
   #note(path: string): void {
@@ -142,7 +159,7 @@ class Watcher {
       for (const entry of entries(folder)) {
         const path = join(folder, entry.name);
         if (entry.isDirectory()) {
-          if (!ignoredFolders.has(entry.name)) folders.push(path);
+          if (this.#enters(entry.name)) folders.push(path);
         } else if (this.#matches(path)) {
           times.set(path, statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
         }

@@ -82,7 +82,7 @@ export class Zygote {
   fork(boot: Boot, line: (line: OutputLine) => void): Promise<LaunchResult> {
     const { promise, resolve } = Promise.withResolvers<LaunchResult>();
     if (this.#state !== "ready" || this.#link?.send({ type: "fork", id: boot.id, boot }) !== true) {
-      resolve({ kind: "failed", failure: plainFailure("fork_failed", "The zygote is gone.") });
+      resolve(this.#noFork());
       return promise;
     }
     this.#forks.set(boot.id, { began: performance.now(), line, resolve });
@@ -170,11 +170,9 @@ export class Zygote {
   #forkFailed(message: Failed): void {
     const pending = this.#forks.get(message.id);
     this.#forks.delete(message.id);
-    const { traceback } = message;
-    pending?.resolve({
-      kind: "failed",
-      failure: { ...plainFailure("fork_failed", message.message), traceback },
-    });
+    const words = { failed: message, timedOut: false, expected: false, output: [] };
+    const exit = { status: null, signal: null };
+    pending?.resolve({ kind: "failed", failure: startFailure({ ...words, exit }) });
   }
 
   #childExited(id: string, exit: Exit): void {
@@ -192,6 +190,19 @@ export class Zygote {
     void this.gone.then(cancel);
   }
 
+  /** It is gone: its children are, and no fork that was asked for comes. */
+  #loseAll(): void {
+    const killed = { status: null, signal: "SIGKILL", zygote: this.id };
+    for (const id of [...this.#children.keys()]) this.#childExited(id, killed);
+    for (const { resolve } of this.#forks.values()) resolve(this.#noFork());
+    this.#forks.clear();
+  }
+
+  #noFork(): LaunchResult {
+    const exit = { status: null, signal: null, zygote: this.id };
+    return { kind: "failed", failure: { ...plainFailure("fork_failed", "The zygote is gone."), exit } };
+  }
+
   async #onExit(exit: Exit): Promise<void> {
     const { clock, event } = this.#host.ports;
     const wasReady = this.#state === "ready";
@@ -203,17 +214,13 @@ export class Zygote {
     const lastWords = Promise.all([this.#running?.outputEnded, control]);
     await within(clock, deadlineIn(clock, timings.lastWordsMs), lastWords);
     this.#link?.drop();
-    for (const id of [...this.#children.keys()]) this.#childExited(id, { status: null, signal: "SIGKILL" });
-    for (const pending of this.#forks.values()) {
-      pending.resolve({ kind: "failed", failure: plainFailure("fork_failed", "The zygote is gone.") });
-    }
-    this.#forks.clear();
-    const expected = this.#closing || !wasReady;
-    if (!expected) event({ kind: "zygote-exited", zygote: this.id, exit, expected });
-    const words = { failed: this.#failed, timedOut: this.#timedOut, expected: this.#closing, exit };
+    const instances = this.#children.size;
+    if (!this.#closing && wasReady) event({ kind: "zygote-exited", zygote: this.id, exit, instances });
+    this.#loseAll();
+    const words = { failed: this.#failed, timedOut: this.#timedOut, expected: this.#closing };
     this.#started.resolve({
       kind: "failed",
-      failure: startFailure({ ...words, output: this.#tail.lines }),
+      failure: startFailure({ ...words, exit: { ...exit, zygote: this.id }, output: this.#tail.lines }),
     });
     this.#host.zygotes.delete(this);
     this.#gone.resolve(exit);

@@ -88,7 +88,8 @@ ${tiles(result)}
 function verdict(result: LoadResult): readonly [string, string] {
   const { thresholds, generator } = result;
   const failed = thresholds.filter((each) => !each.ok).length;
-  if (result.verdict === "ok" && result.steps.length > 0) return searched(result);
+  const ended = result.verdict === "ok" || result.verdict === "threshold";
+  if (ended && failed === 0 && result.steps.length > 0) return searched(result);
   switch (result.verdict) {
     case "ok":
       if (thresholds.length === 0) return ["Done", "No thresholds were set, so nothing could fail."];

@@ -131,6 +131,7 @@ describe("tables", () => {
       p99Ms: 120,
       failedShare: 0.01,
       ok: false,
+      fellShort: false,
       why: "p99<100ms",
     };
     expect(cells(stepTable({ ...run, steps: [step] }))["800"]).toMatchObject({

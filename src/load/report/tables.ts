@@ -186,6 +186,7 @@ export function generatorList({ generator, totals, plan }: LoadResult): Markup {
         ]
       : null,
     plan.model === "open" ? ["waited for a connection", count(totals.blocked)] : null,
+    totals.dropped > 0 ? ["never begun", count(totals.dropped)] : null,
     ["sent again", count(totals.resent)],
     ["busiest process", `${share(generator.peakCpu)} of a core`],
     ["all processes", `${short(generator.cores)} cores, ${size(generator.peakMemoryBytes)} at most`],

@@ -200,6 +200,7 @@ function written(plan: Simulation, meter: Meter): LoadResult {
       resent: 0,
       late: sum((p) => p.late),
       blocked: meter.blocked,
+      dropped: 0,
       startedPerS: started / plan.durationS,
       passedPerS: (done - failed) / plan.durationS,
       bytesIn: done * 812,
@@ -234,6 +235,7 @@ export function simulateSteps(capacity: number): StepResult[] {
       p99Ms,
       failedShare: ok ? 0 : 0.004,
       ok,
+      fellShort: false,
       why: ok ? "" : "p99<100ms",
     };
   });
