@@ -24,6 +24,7 @@ import { eventsOptions } from "../src/cli/commands/events.ts";
 import { initOptions } from "../src/cli/commands/init.ts";
 import { loadGroups, loadOptions } from "../src/cli/commands/load-options.ts";
 import { logsOptions } from "../src/cli/commands/logs.ts";
+import { revisionsOptions } from "../src/cli/commands/revisions.ts";
 import { simulateGroups, simulateOptions } from "../src/cli/commands/simulate-options.ts";
 import { trafficOptions } from "../src/cli/commands/traffic.ts";
 import { upOptions } from "../src/cli/commands/up-options.ts";
@@ -58,6 +59,7 @@ const pages: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
     events: () => flagTable(eventsOptions, targetOptions),
     deploy: () => flagTable(deployOptions, targetOptions),
     traffic: () => flagTable(trafficOptions, targetOptions),
+    revisions: () => flagTable(revisionsOptions, targetOptions),
     logs: () => flagTable(logsOptions, targetOptions),
     target: () => flagTable(targetOptions),
     doctor: doctorTable,

@@ -21,6 +21,8 @@ FILES: Dict[str, str] = {
     "late.py": "globals()['app'] = 1\n",
     "broken.py": "def (:\n",
     "space/part.py": "app = 1\n",
+    "given/__init__.py": "from . import web\nweb.app = 1\n",
+    "given/web.py": "",
     "late_global.py": "def setup():\n    global app\n    app = 1\nsetup()\n",
 }
 
@@ -53,7 +55,16 @@ def test_what_is_there_or_may_be(project: Path) -> None:
         *["main", "main:app", "main:make", "main.py:app", "main.py", "./shop/main.py:other", "gone.py:app"],
         *["shop.main:app", "shop.main:app.inner", "shop.main:path", "shop:thing", "shop:main", "shop:__doc__"],
         *["shop.inner.deep:app", "space.part:app", "dynamic.made:app", "star:app", "getter:app", "late:app"],
-        *["broken:app", "late_global:app", "json.decoder:JSONDecoder", "sys:exit", "flask:Flask", "os.path:join"],
+        *[
+            "broken:app",
+            "late_global:app",
+            "given.web:app",
+            "given/web.py:app",
+            "json.decoder:JSONDecoder",
+            "sys:exit",
+            "flask:Flask",
+            "os.path:join",
+        ],
     ]
     assert dict(zip(apps, ask(project, *apps))) == dict.fromkeys(apps)
 

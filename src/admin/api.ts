@@ -20,7 +20,7 @@ import { type AnySchema, type JsonSchema, jsonSchema } from "./schema.ts";
 import type { AdminEvent } from "./signals.ts";
 
 /** Bodies hold a few numbers and names. */
-export const MAX_BODY_BYTES = 64 * 1024;
+const MAX_BODY_BYTES = 64 * 1024;
 
 export interface ApiOptions extends HandlerTools {
   readonly log: (event: AdminEvent, message: string, fields?: Record<string, string>) => void;
@@ -64,8 +64,8 @@ export class Api {
       if (body instanceof Refusal) return failure(body.code, body.message);
       // Each handler takes what its own route declares, which is what was read here.
       const handler = this.#handlers[name] as unknown as Handler<Route>;
-      const response = written(await handler({ params: found.params!, query, body, request } as Call<Route>));
-      return request.method === "HEAD" ? await headOf(response) : response;
+      // Of the answer to a HEAD request Bun sends the head alone, with the length, and cancels a stream.
+      return written(await handler({ params: found.params!, query, body, request } as Call<Route>));
     } catch (error) {
       this.#options.log("admin.failed", `${request.method} ${pathname} failed: ${messageOf(error)}`, {
         "exception.stacktrace": error instanceof Error ? (error.stack ?? "") : "",
@@ -106,11 +106,13 @@ function fromText({ shape }: AnySchema, text: string): unknown {
 const bodySchemas = new WeakMap<AnySchema, JsonSchema>();
 
 async function readBody({ body, path }: Route, request: Request): Promise<unknown> {
+  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) return tooLarge;
   if (body === undefined) return undefined;
   const [type] = (request.headers.get("content-type") ?? "").split(";");
   if (type?.trim().toLowerCase() !== "application/json")
     return invalid(`${path} takes a JSON body: content-type: application/json.`);
-  const text = await request.text();
+  const text = await readText(request);
+  if (text === null) return tooLarge;
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -126,16 +128,27 @@ async function readBody({ body, path }: Route, request: Request): Promise<unknow
   return wrong.length === 0 ? value : invalid(`${wrong.join("; ")}.`);
 }
 
-/** A stream that nobody reads must not go on. */
-async function headOf(response: Response): Promise<Response> {
-  await response.body?.cancel();
-  return new Response(null, { status: response.status, headers: response.headers });
+const tooLarge = new Refusal("admin_body_too_large" as const);
+
+/** Null when it is too much, which is known at the end where no length was said. */
+async function readText(request: Request): Promise<string | null> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_BODY_BYTES) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function written(answer: unknown): Response {
   if (answer instanceof Response) return answer;
   if (answer instanceof Refusal) return failure(answer.code as AdminErrorCode, answer.message);
-  if (answer instanceof Failure) return json(422, { error: { code: answer.code, message: answer.message } });
+  if (answer instanceof Failure) {
+    const { code, message, detail } = answer;
+    return json(422, { error: { code, message, ...(detail === "" ? {} : { detail }) } });
+  }
   return json(200, answer);
 }
 

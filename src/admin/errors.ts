@@ -13,6 +13,11 @@ export const adminErrors = {
     whose: "user",
     text: "A parameter or the body is not as docs/openapi.json declares it; the message says what.",
   },
+  admin_body_too_large: {
+    status: 413,
+    whose: "user",
+    text: "A body has more than 64 KiB.",
+  },
   admin_host_refused: {
     status: 403,
     whose: "user",

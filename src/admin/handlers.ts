@@ -155,7 +155,7 @@ function acted<U extends AdminErrorCode>(outcome: ActionOutcome, unknown: U) {
     case "starting":
       return new Refusal("admin_starting" as const);
     case "failed":
-      return new Failure(outcome.code, outcome.message);
+      return new Failure(outcome);
     default:
       return new Refusal(unknown);
   }
@@ -168,7 +168,7 @@ function known<T>(outcome: Outcome<T>) {
     case "starting":
       return new Refusal("admin_starting" as const);
     case "failed":
-      return new Failure(outcome.code, outcome.message);
+      return new Failure(outcome);
     case "unknown-service":
       return new Refusal("admin_service_unknown" as const);
   }

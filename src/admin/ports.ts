@@ -27,7 +27,13 @@ export type ActionOutcome =
   /** The start is still under way. */
   | { readonly kind: "starting" }
   /** It was tried and did not work; what ran before still runs. */
-  | { readonly kind: "failed"; readonly code: string; readonly message: string };
+  | {
+      readonly kind: "failed";
+      readonly code: string;
+      readonly message: string;
+      /** What belongs under the sentence as it is, such as a traceback; left out for nothing. */
+      readonly detail?: string;
+    };
 
 /** What came of a question about one service, or of an action that has an answer. */
 export type Outcome<T> =

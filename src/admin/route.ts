@@ -63,14 +63,17 @@ export class Refusal<Code extends string = string> {
   }
 }
 
-/** An action was tried and did not work: status 422 with the code and message of what it threw. */
+/** An action was tried and did not work: status 422 with the code, the message and the detail of what it threw. */
 export class Failure {
   readonly code: string;
   readonly message: string;
+  /** Empty for none. */
+  readonly detail: string;
 
-  constructor(code: string, message: string) {
+  constructor({ code, message, detail = "" }: Pick<Failure, "code" | "message"> & { detail?: string }) {
     this.code = code;
     this.message = message;
+    this.detail = detail;
   }
 }
 
@@ -105,7 +108,7 @@ export function commonErrors({ path }: Route): readonly AdminErrorCode[] {
     "admin_origin_refused",
     "admin_internal",
   ] as const;
-  return isProbe(path) ? all : ["admin_request_invalid", ...all];
+  return isProbe(path) ? all : ["admin_request_invalid", "admin_body_too_large", ...all];
 }
 
 /** What probes and scrapers ask for, who are known to add parameters of their own: those are ignored. */

@@ -203,7 +203,7 @@ export const trafficWish: Schema<TrafficWish> = object("TrafficWish", {
   targets: optional(array(target, "All of the shares; empty or left out: as they are.")),
   tags: optional(array(tag, "Tags to set; others stay.")),
   untag: optional(array(string(), "Tags to take away.")),
-  shadow: optional(shadow),
+  shadow: optional(nullable(shadow, "Null or 0%: no request is mirrored any more.")),
 });
 
 /** A revision that is kept. */
@@ -216,6 +216,15 @@ export const revision: Schema<RevisionReport> = object("Revision", {
   createdAt: number("Unix milliseconds."),
   code: string("SHA-256 of its Python files; empty when there were too many to keep."),
   app: string("What it serves, as it was written."),
+  madeBy: nullable(
+    oneOf(["deploy", "file", "start"]),
+    "A deploy, a changed file, or a start; null: it was made before that was noted.",
+  ),
+  options: map(
+    scalar(),
+    "What it runs with, by path (scaling.maxInstances): milliseconds, bytes; nothing of env.",
+  ),
+  env: array(string(), "Names of its own variables; never values."),
   secrets: map(string(), "References to secrets by the variables that they are for; never values."),
 });
 
@@ -228,12 +237,20 @@ export const deployed: Schema<DeployReport> = object("Deployed", {
 
 /** Every error of the API. */
 export const error: Schema<{
-  readonly error: { readonly code: string; readonly message: string; readonly hint?: string };
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string;
+    readonly detail?: string;
+  };
 }> = object("Error", {
   error: object("", {
     code: string("Stable; docs/errors.md lists them."),
     message: string("What is wrong, one sentence."),
     hint: optional(string("What to do about it.")),
+    detail: optional(
+      string("What belongs to it, several lines as they are: the traceback of an app that did not start."),
+    ),
   }),
 });
 

@@ -11,7 +11,6 @@ import { adminErrors } from "./errors.ts";
 import { EventFeed, FEED } from "./feed.ts";
 import type { ActionOutcome, AdminPorts, Outcome, Readiness } from "./ports.ts";
 import { type AdminOptions, type AdminServer, startAdmin } from "./server.ts";
-import { readToken } from "./token.ts";
 
 const report: StatusReport = {
   version: "0.1.0",
@@ -188,8 +187,22 @@ describe("what can be asked", () => {
     }
   });
 
-  test("HEAD where there is GET", async () => {
-    expect(await ask(serve(), "/healthz", { method: "HEAD" })).toEqual({ status: 200, body: "" });
+  test("HEAD where there is GET: the same head, and no body", async () => {
+    const server = serve();
+    for (const path of ["/healthz", "/v1/status", "/metrics", "/v1/nothing"]) {
+      const get = await fetch(server.url + path);
+      const length = String((await get.arrayBuffer()).byteLength);
+      const head = await fetch(server.url + path, { method: "HEAD" });
+      expect([path, head.status, head.headers.get("content-length"), await head.text()]).toEqual([
+        ...[path, get.status, length, ""],
+      ]);
+    }
+    const stream = await fetch(`${server.url}/v1/events`, { method: "HEAD" });
+    expect([stream.status, stream.headers.get("content-length"), await stream.text()]).toEqual([
+      200,
+      null,
+      "",
+    ]);
   });
 });
 
@@ -219,10 +232,30 @@ describe("what can be done", () => {
       status: 422,
       body: '{"error":{"code":"app_import_failed","message":"No module named x."}}\n',
     });
+    const detailed = serve({ outcome: { ...outcome, detail: "Traceback\n  line 1\n" } });
+    const { body } = await ask(detailed, "/v1/services/shop/deploy", { method: "POST" });
+    expect(JSON.parse(body).error.detail).toBe("Traceback\n  line 1\n");
   });
 });
 
 describe("what is refused", () => {
+  test("bodies that are too large, with a length and without one, in the form of every error", async () => {
+    const server = serve();
+    const large = JSON.stringify({ untag: ["x".repeat(64 * 1024)] });
+    const chunked = () => new Response(`${large}${" ".repeat(3_000_000)}`).body;
+    for (const [method, path, body] of [
+      ["PUT", "/v1/services/shop/traffic", large],
+      ["PUT", "/v1/services/shop/traffic", chunked()],
+      ["POST", "/v1/services/shop/deploy", "x".repeat(1_000_000)],
+    ] as const) {
+      const headers = { "content-type": "application/json" };
+      const answer = await ask(server, path, { method, headers, body });
+      expect([answer.status, codeOf(answer.body)]).toEqual([413, "admin_body_too_large"]);
+    }
+    expect(called).toEqual([]);
+    expect((await ask(server, "/healthz")).status).toBe(200);
+  });
+
   test("unknown paths", async () => {
     const server = serve();
     for (const path of [
@@ -406,25 +439,6 @@ describe("the token", () => {
       `The admin port 127.0.0.1:${taken} is taken.`,
     ]);
     expect(new URL(serve({}, { port, portGiven: true }).url).port).toBe(String(port));
-  });
-
-  test("comes from a file, else from the environment, and is long enough", () => {
-    const file = join(folder, "token");
-    writeFileSync(file, `${TOKEN}\n`);
-    const variable = { HEADRACE_ADMIN_TOKEN: "another-token-of-someone" };
-    expect(readToken(file, variable)).toBe(TOKEN);
-    expect(readToken("", variable)).toBe("another-token-of-someone");
-    expect(readToken("", {})).toBe("");
-    for (const [bad, why] of [
-      ["short", "has 5 characters, 16 are the least"],
-      ["", "has 0 characters"],
-      ["sixteen characters and spaces", "holds spaces"],
-    ]) {
-      const error = thrownBy(() => readToken("", { HEADRACE_ADMIN_TOKEN: bad }));
-      expect([error.code, error.message]).toEqual(["admin_token_unusable", expect.stringContaining(why!)]);
-    }
-    const gone = thrownBy(() => readToken(join(folder, "gone"), {}));
-    expect(gone.message).toContain("cannot be read (ENOENT)");
   });
 });
 

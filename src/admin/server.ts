@@ -4,7 +4,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { Exit, HeadraceError, messageOf, systemCode } from "../base/errors.ts";
 import type { LogSink } from "../model/log.ts";
 import type { LogStore } from "../telemetry/log-store.ts";
-import { Api, MAX_BODY_BYTES } from "./api.ts";
+import { Api } from "./api.ts";
 import { adminErrors } from "./errors.ts";
 import type { EventFeed } from "./feed.ts";
 import { type Entry, isLoopback } from "./guard.ts";
@@ -48,6 +48,8 @@ export interface AdminServer {
 const HEARTBEAT_MS = 15_000;
 /** Seconds that a connection may be silent, an answer that takes long included. The longest that Bun.serve knows. */
 const SILENCE_S = 255;
+/** Far above what the API takes and answers for itself: Bun cuts off who sends so much, without a word. */
+const CUT_BODY_BYTES = 16 * 1024 * 1024;
 /** The system's limit for the path of a Unix socket, with some room. */
 const SOCKET_PATH_BYTES = 100;
 
@@ -160,7 +162,7 @@ class Admin {
       from.timeout(request, 0);
       return this.#api.answer(request, entry);
     };
-    const how = { idleTimeout: SILENCE_S, maxRequestBodySize: MAX_BODY_BYTES, fetch };
+    const how = { idleTimeout: SILENCE_S, maxRequestBodySize: CUT_BODY_BYTES, fetch };
     // Without `development` Bun shares ports unless it is told not to, and a taken port would go unnoticed.
     const server =
       "unix" in where

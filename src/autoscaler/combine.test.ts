@@ -195,7 +195,7 @@ describe("resource targets beside the requests", () => {
   test("decide takes the largest and says which", () => {
     const sample = { now: 1_000, running: 12, waiting: 0, refused: 0, arrivalsPerSecond: 500 };
     const state = observe(freshState(settings), sample);
-    const view = { now: 2_000, ready: 2, starting: 0, startTimeMs: 100, reachable: true, cpu: [0.8, 0.8] };
+    const view = { now: 2_000, ready: 2, starting: 0, startTimeMs: 100, cpu: [0.8, 0.8] };
     const rate = { ...settings, requestsPerSecond: 300 };
     const memory = [0.8, 0.8];
     const by = (more: typeof settings | typeof rate, cpu: number[]) => {

@@ -58,6 +58,9 @@ export function resourceProposal(
   readonly proposal: Proposal | null;
   readonly reasons: readonly Reason[];
 } {
+  if (settings.cpuUtilization === null && settings.memoryUtilization === null) {
+    return { state, proposal: null, reasons: [] };
+  }
   const unknown = new Array<null>(usage.ready).fill(null);
   const targets = [
     { signal: "cpu", target: settings.cpuUtilization, readings: usage.cpu ?? unknown },

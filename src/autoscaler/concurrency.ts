@@ -2,14 +2,16 @@
  * How many requests an instance should work on at a time, measured: the fewest with which it gets as much done as with more. A pure
  * function from a window of measurements to the next limit, with its reason.
  *
- * It asks the service instead of a model of it: while there is more to do than slots, the limit is moved by a fifth for a window, and
- * the throughput there is compared with that of the windows before and after.
+ * It asks the service instead of a model of it. While there is more to do than slots, the limit is moved by a fifth for a window, and
+ * the throughput there is compared with that of the windows before and after. While there is room, because an autoscaler adds
+ * instances until nothing waits, a limit holds nothing back and says nothing: then the load is packed on fewer instances for a window, so
+ * that each of those has more in flight, and the others get none. There are as many slots as before.
  *
  * ```
- *             saturated                     window over            window over: keep it, or go back
+ *             saturated, or packed          window over            window over: keep it, or go back
  *   resting ─────────────▶ before (base) ─────────────▶ trying ─────────────▶ after (base) ──▶ resting
  *      ▲                                                                                          │
- *      └─────────────────── not saturated, or the number of instances changed ◀──────────────────┘
+ *      └──────────────── too little to do, or the number of instances changed ◀──────────────────┘
  * ```
  *
  * Why not a gradient of latencies (Netflix's Gradient2, Vegas, Envoy): they compare with a latency "without load" that has to be
@@ -28,15 +30,33 @@ export interface ConcurrencySettings {
 export interface ConcurrencyWindow {
   /** Milliseconds. */
   readonly lengthMs: number;
-  /** Requests that were finished, over all instances. */
+  /** Requests that were finished, over all instances that took some, see {@link ConcurrencyState.active}. */
   readonly finished: number;
-  /** Mean of the requests in flight on one instance. */
+  /** Mean of the requests in flight on one of those. */
   readonly inFlight: number;
   /** Requests waited all the time. */
   readonly waiting: boolean;
   /** Requests that were begun and missed their deadline. */
   readonly missed: number;
   readonly instances: number;
+  /** Some instances may be left without requests for a window. Default: no. */
+  readonly packable?: boolean;
+  /** Requests have come to wait while some instances were left without: the window ends early. Default: no. */
+  readonly crowded?: boolean;
+}
+
+/** What an instance did in one window of a trial. */
+interface Measured {
+  /** Requests per second. */
+  readonly rate: number;
+  readonly inFlight: number;
+}
+
+/** A trial while there is room: instances that take requests, and the limit that the fewer ones get. */
+interface Packing {
+  readonly instances: number;
+  readonly fewer: number;
+  readonly limit: number;
 }
 
 export type Phase = "resting" | "before" | "trying" | "after";
@@ -49,11 +69,15 @@ export interface ConcurrencyState {
   readonly limit: number;
   /** Whether the next trial goes up. */
   readonly up: boolean;
-  /** Requests per second of the windows of a trial. */
-  readonly before: number;
-  readonly tried: number;
+  /** The windows of a trial. */
+  readonly before: Measured;
+  readonly tried: Measured;
   /** The limit that the trial took. */
   readonly trial: number;
+  /** Null where the trial moves the limit alone. */
+  readonly packing: Packing | null;
+  /** Instances that take requests now; 0: all. */
+  readonly active: number;
   readonly instances: number;
   /** Windows to rest. */
   readonly rest: number;
@@ -74,6 +98,13 @@ const WORTH = 0.4;
 const CHEAP = 0.04;
 /** In flight, as a share of the limit, from which the limit is what holds the service back. */
 const SATURATED = 0.9;
+/** In flight, as a share of the limit: what is packed on an instance at most, and with less than what nothing is concluded. */
+const PACKED = 0.8;
+const LEAST_PACKED = 0.5;
+/** One instance of so many is left out. */
+const PART = 6;
+/** With less difference in what was in flight a trial says nothing. */
+const LEAST_DIFFERENCE = 0.1;
 /** Missed deadlines, as a share of what was finished, that count as a sign by themselves. */
 const MISSED = 0.05;
 const RETREAT = 0.9;
@@ -81,15 +112,19 @@ const RETREAT = 0.9;
 const REST = 2;
 const LONGEST_REST = 8;
 
+const nothing: Measured = { rate: 0, inFlight: 0 };
+
 export function startedConcurrency({ initial }: ConcurrencySettings): ConcurrencyState {
   return {
     phase: "resting",
     base: initial,
     limit: initial,
     up: true,
-    before: 0,
-    tried: 0,
+    before: nothing,
+    tried: nothing,
     trial: 0,
+    packing: null,
+    active: 0,
     instances: 0,
     rest: 0,
     settled: 0,
@@ -103,25 +138,71 @@ export function decideConcurrency(
   settings: ConcurrencySettings,
 ): ConcurrencyOutcome {
   if (window.missed > window.finished * MISSED && window.missed > 0) return retreat(state, settings);
-  const saturated = window.waiting || window.inFlight >= SATURATED * state.limit;
   const disturbed = state.phase !== "resting" && window.instances !== state.instances;
+  if (disturbed || window.instances === 0) return { state: resting(state, 0), why: "" };
+  if (state.phase === "resting") return { state: begin(state, window, settings), why: "" };
+  const { packing } = state;
+  if (packing !== null && window.crowded === true) return { state: settled(state), why: "" };
   // Without more work than slots a higher limit changes nothing, and a lower one would only seem to cost nothing.
-  if (!saturated || disturbed || window.instances === 0) return { state: resting(state, 0), why: "" };
-  const rate = (1_000 * window.finished) / window.lengthMs / window.instances;
+  const enough = packing === null ? isSaturated(state, window) : window.inFlight >= LEAST_PACKED * state.base;
+  if (!enough) return { state: resting(state, 0), why: "" };
+  const seen = measured(state, window);
   switch (state.phase) {
-    case "resting":
-      if (state.rest > 0) return { state: { ...state, rest: state.rest - 1 }, why: "" };
-      return { state: { ...state, phase: "before", instances: window.instances }, why: "" };
     case "before": {
-      const limit = tryable(state, settings);
+      const limit = packing?.limit ?? tryable(state, settings);
       if (limit === state.base) return { state: { ...resting(state, REST), up: !state.up }, why: "" };
-      return { state: { ...state, phase: "trying", limit, trial: limit, before: rate }, why: "" };
+      const active = packing?.fewer ?? 0;
+      return { state: { ...state, phase: "trying", limit, active, trial: limit, before: seen }, why: "" };
     }
     case "trying":
-      return { state: { ...state, phase: "after", limit: state.base, tried: rate }, why: "" };
+      return {
+        state: { ...state, phase: "after", limit: state.base, active: packing?.instances ?? 0, tried: seen },
+        why: "",
+      };
     case "after":
-      return conclude(state, rate, state.before);
+      return packing === null ? conclude(state, seen) : concludePacked(state, seen, packing, settings);
   }
+}
+
+/** The end of a rest: a trial, if there is enough to do for one. */
+function begin(
+  state: ConcurrencyState,
+  window: ConcurrencyWindow,
+  settings: ConcurrencySettings,
+): ConcurrencyState {
+  const packing = isSaturated(state, window) ? null : packingFor(state, window, settings);
+  if (packing === null && !isSaturated(state, window)) return resting(state, 0);
+  if (state.rest > 0) return { ...state, rest: state.rest - 1 };
+  return {
+    ...state,
+    phase: "before",
+    instances: window.instances,
+    packing,
+    active: packing?.instances ?? 0,
+  };
+}
+
+function isSaturated({ limit }: ConcurrencyState, { waiting, inFlight }: ConcurrencyWindow): boolean {
+  return waiting || inFlight >= SATURATED * limit;
+}
+
+/** Which instances a packed trial takes; null when there is too little to do, or no limit to try. */
+function packingFor(
+  { base }: ConcurrencyState,
+  { instances: there, inFlight, packable }: ConcurrencyWindow,
+  { most }: ConcurrencySettings,
+): Packing | null {
+  const demand = inFlight * there;
+  const instances = Math.min(there, Math.ceil(demand / (PACKED * base)));
+  if (packable !== true || instances < 2 || demand < LEAST_PACKED * base * instances) return null;
+  const fewer = instances - Math.max(1, Math.round(instances / PART));
+  const limit = Math.ceil((base * instances) / fewer);
+  return limit > most ? null : { instances, fewer, limit };
+}
+
+function measured({ active }: ConcurrencyState, window: ConcurrencyWindow): Measured {
+  const instances = active === 0 ? window.instances : active;
+  return { rate: (1_000 * window.finished) / window.lengthMs / instances, inFlight: window.inFlight };
 }
 
 /** The limit that a trial takes; the base where there is none in its direction. */
@@ -130,20 +211,53 @@ function tryable({ base, up }: ConcurrencyState, { least, most }: ConcurrencySet
   return Math.max(least, Math.min(base - 1, Math.round(base / STEP)));
 }
 
-function conclude(state: ConcurrencyState, after: number, before: number): ConcurrencyOutcome {
+function conclude(state: ConcurrencyState, after: Measured): ConcurrencyOutcome {
   const { base, up, tried, trial: limit } = state;
-  const without = (before + after) / 2;
-  const gain = without > 0 ? tried / without - 1 : 0;
+  const without = (state.before.rate + after.rate) / 2;
+  const gain = without > 0 ? tried.rate / without - 1 : 0;
   const best = limit / base - 1;
   const keep = up ? gain >= WORTH * best : gain >= -CHEAP;
-  const said = `${round(tried)} requests/s at ${limit}, ${round(without)} at ${base}`;
-  if (keep) {
-    const next = { ...resting(state, 0), base: limit, limit, settled: 0, up };
-    return { state: next, why: up ? `more slots do more: ${said}` : `fewer slots do as much: ${said}` };
-  }
-  const settled = state.settled + 1;
-  const rest = Math.min(LONGEST_REST, REST * Math.ceil(settled / 2));
-  return { state: { ...resting(state, rest), settled, up: !up }, why: `${base} slots stay: ${said}` };
+  const said = `${round(tried.rate)} requests/s at ${limit}, ${round(without)} at ${base}`;
+  return keep ? moved(state, limit, said) : stays(state, said);
+}
+
+/** The same question, by what was in flight: the limit did not hold the service back, the load itself is what was moved. */
+function concludePacked(
+  state: ConcurrencyState,
+  after: Measured,
+  packing: Packing,
+  settings: ConcurrencySettings,
+): ConcurrencyOutcome {
+  const { base, before, tried } = state;
+  const rate = (before.rate + after.rate) / 2;
+  const inFlight = (before.inFlight + after.inFlight) / 2;
+  const best = tried.inFlight / inFlight - 1;
+  if (rate === 0 || best < LEAST_DIFFERENCE) return { state: resting(state, REST), why: "" };
+  const gain = tried.rate / rate - 1;
+  const said = `${round(tried.rate)} requests/s of an instance with ${round(tried.inFlight)} in flight, ${round(rate)} with ${round(inFlight)}`;
+  // What was in flight is what was tried: no more slots than take that, with the room that it had at the base.
+  const more = Math.min(packing.limit, Math.max(base + 1, Math.ceil(tried.inFlight / PACKED)));
+  if (gain >= WORTH * best) return moved(state, more, said);
+  // More in flight bring nothing. So many slots are still more than what was in flight at the base.
+  const fewer = tryable({ ...state, up: false }, settings);
+  return gain <= CHEAP && fewer < base ? moved(state, fewer, said) : stays(state, said);
+}
+
+function moved(state: ConcurrencyState, limit: number, said: string): ConcurrencyOutcome {
+  const up = limit > state.base;
+  const next = { ...resting(state, 0), base: limit, limit, settled: 0, up };
+  return { state: next, why: up ? `more slots do more: ${said}` : `fewer slots do as much: ${said}` };
+}
+
+function stays(state: ConcurrencyState, said: string): ConcurrencyOutcome {
+  return { state: settled(state), why: `${state.base} slots stay: ${said}` };
+}
+
+/** The rest after a trial that changed nothing. */
+function settled(state: ConcurrencyState): ConcurrencyState {
+  const times = state.settled + 1;
+  const rest = Math.min(LONGEST_REST, REST * Math.ceil(times / 2));
+  return { ...resting(state, rest), settled: times, up: !state.up };
 }
 
 function retreat(state: ConcurrencyState, { least }: ConcurrencySettings): ConcurrencyOutcome {
@@ -154,7 +268,11 @@ function retreat(state: ConcurrencyState, { least }: ConcurrencySettings): Concu
 }
 
 function resting(state: ConcurrencyState, rest: number): ConcurrencyState {
-  return { ...state, phase: "resting", limit: state.base, rest, before: 0, tried: 0 };
+  return {
+    ...state,
+    ...{ phase: "resting", limit: state.base, rest },
+    ...{ packing: null, active: 0, before: nothing, tried: nothing },
+  };
 }
 
 function round(rate: number): number {

@@ -28,8 +28,6 @@ export interface InstancesView {
   readonly starting: number;
   /** How long an instance takes from being asked for to being ready; null when not known. */
   readonly startTimeMs: number | null;
-  /** False when no request can come any more (a revision without traffic): then it may shrink in one step. */
-  readonly reachable: boolean;
   /** Share of its CPU limit that each ready instance uses, null where not known. */
   readonly cpu?: readonly (number | null)[];
   /** The same for memory. */
@@ -105,9 +103,10 @@ function requestAverages(
     windows: SignalWindows,
     target: number | null,
   ): RequestAverages[] => {
+    if (target === null) return [];
     const stable = average(windows.stable, now);
     const short = average(windows.panic, now);
-    if (target === null || stable === null || short === null) return [];
+    if (stable === null || short === null) return [];
     return [{ signal, stable, panic: short, target, coverageMs: coverage(windows.stable, now) }];
   };
   const found = [
@@ -147,7 +146,7 @@ function rate(
 ): { readonly stable: number; readonly panic: number } {
   const there = Math.max(1, view.ready + view.starting);
   const most = Math.ceil(settings.maxScaleUpRate * there - 1e-9);
-  const least = view.reachable ? Math.floor(there / settings.maxScaleDownRate + 1e-9) : 0;
+  const least = Math.floor(there / settings.maxScaleDownRate + 1e-9);
   const clamp = (want: number) => Math.min(Math.max(want, least), most);
   const floor = (want: number, clamped: number) =>
     want > 0 ? Math.max(clamped, settings.activationScale) : clamped;
@@ -190,11 +189,11 @@ function panic(
 /** The largest of the last while, when scaling down is to be delayed. */
 function delay(
   state: AutoscalerState,
-  { now, reachable }: InstancesView,
+  { now }: InstancesView,
   wanted: number,
   { settings, reasons }: Bench,
 ): { readonly state: AutoscalerState; readonly wanted: number } {
-  if (settings.scaleDownDelayMs === 0 || !reachable) return { state, wanted };
+  if (settings.scaleDownDelayMs === 0) return { state, wanted };
   const window = recordMax(state.delay, now, wanted);
   const most = currentMax(window, now) ?? wanted;
   if (most !== wanted) {

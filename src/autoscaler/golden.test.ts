@@ -87,15 +87,14 @@ function told(
 }
 
 function answer(state: AutoscalerState, row: Row, each: Case): Outcome {
-  const [ready = 0, starting = 0] = row.there.replace("!", "").split("+").map(Number);
+  const [ready = 0, starting = 0] = row.there.split("+").map(Number);
   const now = row.atMs;
   const { settings, startTimeMs } = each;
   if (row.demand.includes("+")) {
     const [running = 0, waiting = 0, refused = 0] = row.demand.split("+").map(Number);
     return burst(state, { now, ready, starting, running, waiting, refused, startTimeMs }, settings);
   }
-  const reachable = !row.there.startsWith("!");
-  return decide(state, { now, ready, starting, startTimeMs, reachable }, settings);
+  return decide(state, { now, ready, starting, startTimeMs }, settings);
 }
 
 for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".txt"))) {

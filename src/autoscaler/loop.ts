@@ -138,7 +138,7 @@ export class AutoscalerLoop {
     this.#tickAt += Math.max(1, Math.ceil((now - this.#tickAt) / tickMs)) * tickMs;
     const pool = this.#ports.pool();
     const usage = this.#ports.usage();
-    const view = { now, ...pool, ...usage, startTimeMs: this.#startTimeMs, reachable: true };
+    const view = { now, ...pool, ...usage, startTimeMs: this.#startTimeMs };
     this.#follow(decide(this.#state, view, this.#settings), pool);
   }
 

@@ -89,9 +89,7 @@ function* life(seed: number): Generator<Step> {
     const demand = Math.max(0, ...known.map((value) => value ?? 0));
     const view = { now, ready, starting: starting.length, startTimeMs };
     const call = (from: AutoscalerState) =>
-      second % 2 === 0
-        ? decide(from, { ...view, reachable: true }, settings)
-        : burst(from, { ...view, ...sample }, settings);
+      second % 2 === 0 ? decide(from, view, settings) : burst(from, { ...view, ...sample }, settings);
     const before = state;
     const outcome = call(state);
     yield { before, outcome, again: () => call(outcome.state), settings, there, demand };
@@ -204,7 +202,7 @@ describe("more demand", () => {
       const loads = Array.from({ length: 12 }, () => random.exponential(30 * settings.concurrency));
       loads.push(0);
       loads.sort((a, b) => a - b);
-      const view = { now: 40_000, ready, starting, startTimeMs, reachable: true };
+      const view = { now: 40_000, ready, starting, startTimeMs };
       const ticks = loads.map((load) => at(state, settings, view, load));
       expect([seed, ticks]).toEqual([seed, ticks.toSorted((a, b) => a - b)]);
       const lines = loads.map((waiting) => {
@@ -232,7 +230,7 @@ test("nothing that is handed in is changed", () => {
     state = freeze(observe(state, freeze({ now, running, waiting: 3, refused: 1, arrivalsPerSecond: 9 })));
     const view = { now, ready: 3, starting: 1, startTimeMs: 50 };
     state = freeze(burst(state, freeze({ ...view, running, waiting: 60, refused: 0 }), settings).state);
-    const usage = freeze({ ...view, reachable: true, cpu: [0.4, 0.9, null] });
+    const usage = freeze({ ...view, cpu: [0.4, 0.9, null] });
     state = freeze(decide(state, usage, settings).state);
   }
   expect(state.desired).toBeGreaterThan(0);

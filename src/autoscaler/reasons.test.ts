@@ -30,6 +30,19 @@ describe("a reason as a sentence", () => {
     [
       {
         rule: "requests",
+        signal: "concurrency",
+        stable: 0.002,
+        panic: 0,
+        target: 7,
+        wantStable: 1,
+        wantPanic: 0,
+        coverageMs: 60_000,
+      },
+      "<0.01 requests at a time over 60 s want 1, 0 just now want 0, at 7 each",
+    ],
+    [
+      {
+        rule: "requests",
         signal: "requests_per_second",
         stable: 500,
         panic: 510,

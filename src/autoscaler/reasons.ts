@@ -1,5 +1,7 @@
 /** What the autoscaler says of its decisions: for programs as values, for people as sentences. Pure. */
 
+import { showAmount } from "../base/units.ts";
+
 /** What is measured and has a target. */
 export type Signal = "concurrency" | "requests_per_second" | "cpu" | "memory";
 
@@ -114,9 +116,8 @@ export function isNews(decision: Decision, before: Decision | undefined): boolea
   return decision.action !== "hold" || decision.rule !== before?.rule;
 }
 
-const number = (value: number) => String(Math.round(value * 100) / 100);
 const percent = (value: number) => `${Math.round(value * 100)} %`;
-const seconds = (ms: number) => `${number(ms / 1_000)} s`;
+const seconds = (ms: number) => `${showAmount(ms / 1_000)} s`;
 
 /** One reason as a sentence without a full stop. */
 export function reasonText(reason: Reason): string {
@@ -136,9 +137,9 @@ export function reasonText(reason: Reason): string {
     case "initial_scale":
       return `nothing measured yet: initial scale ${reason.to}`;
     case "max_scale_up_rate":
-      return `at most ${number(reason.rate)} times as many a tick: ${reason.to} instead of ${reason.from}`;
+      return `at most ${showAmount(reason.rate)} times as many a tick: ${reason.to} instead of ${reason.from}`;
     case "max_scale_down_rate":
-      return `at least 1/${number(reason.rate)} is kept a tick: ${reason.to} instead of ${reason.from}`;
+      return `at least 1/${showAmount(reason.rate)} is kept a tick: ${reason.to} instead of ${reason.from}`;
     case "activation_scale":
       return `activation scale: ${reason.to} instead of ${reason.from}`;
     case "panic_entered":
@@ -170,7 +171,7 @@ function requestsText(reason: Extract<Reason, { rule: "requests" }>): string {
   const what = reason.signal === "concurrency" ? "requests at a time" : "requests/s";
   const young = `over ${seconds(reason.coverageMs)}`;
   const { stable, panic, target, wantStable, wantPanic } = reason;
-  return `${number(stable)} ${what} ${young} want ${wantStable}, ${number(panic)} just now want ${wantPanic}, at ${number(target)} each`;
+  return `${showAmount(stable)} ${what} ${young} want ${wantStable}, ${showAmount(panic)} just now want ${wantPanic}, at ${showAmount(target)} each`;
 }
 
 function resourceText(reason: Extract<Reason, { rule: "resource" }>): string {
@@ -191,7 +192,7 @@ function resourceText(reason: Extract<Reason, { rule: "resource" }>): string {
 }
 
 function burstText(reason: Extract<Reason, { rule: "burst" }>): string {
-  const head = `${number(reason.demand)} requests running, waiting or refused, at ${number(reason.target)} each, want ${reason.want}`;
+  const head = `${showAmount(reason.demand)} requests running, waiting or refused, at ${showAmount(reason.target)} each, want ${reason.want}`;
   switch (reason.outcome) {
     case "woken":
       return `${head}: woken from zero`;

@@ -58,6 +58,10 @@ export interface SimulationReport {
 const ROWS = 30;
 const LENGTHS_S = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600];
 
+/** Most rows of a timeline, and most requests that are followed one by one: more take minutes and gigabytes. */
+export const MOST_ROWS = 10_000;
+export const MOST_FOLLOWED = 20_000_000;
+
 /** Runs a trace. */
 export function simulate(trace: Trace, options: SimulationOptions): SimulationReport {
   const model = chooseModel(trace, options);

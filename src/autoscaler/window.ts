@@ -42,10 +42,12 @@ export function record(window: TimeWindow, now: number, value: number): TimeWind
     const grown = { index, sum: last.sum + value, samples: last.samples + 1 };
     return { ...window, buckets: [...window.buckets.slice(0, -1), grown] };
   }
-  const oldest = index - window.length;
-  const kept =
-    window.buckets[0]!.index > oldest ? window.buckets : window.buckets.filter((b) => b.index > oldest);
-  return { ...window, buckets: [...kept, fresh] };
+  let from = 0;
+  while (window.buckets[from]!.index <= index - window.length) from += 1;
+  // A slice and a push are several times as fast as a filter and a spread, and replays of months record millions of samples.
+  const buckets = window.buckets.slice(from);
+  buckets.push(fresh);
+  return { length: window.length, first: window.first, buckets };
 }
 
 /** The average at `now`; null when there was no sample for as long as the window is. */

@@ -3,6 +3,7 @@ import {
   parseCores,
   parseDuration,
   parseSize,
+  showAmount,
   showDuration,
   showSize,
   writeDuration,
@@ -158,5 +159,18 @@ test("sizes are shown in about three digits", () => {
     "31.2MiB",
     "1TiB",
     "2048TiB",
+  ]);
+});
+
+test("an amount that is not nothing is not shown as nothing", () => {
+  expect([0, 1e-9, 0.0099, 0.01, 0.014, 0.5, 3, 99.999].map(showAmount)).toEqual([
+    "0",
+    "<0.01",
+    "<0.01",
+    "0.01",
+    "0.01",
+    "0.5",
+    "3",
+    "100",
   ]);
 });

@@ -117,6 +117,12 @@ export function showDuration(ms: number): string {
   return pair(Math.round(seconds / 3_600), 24, "d", "h");
 }
 
+/** An amount for people, of two digits after the point: `3`, `0.05`; what is less than that and not nothing is `<0.01`. */
+export function showAmount(value: number): string {
+  if (value > 0 && value < 0.01) return "<0.01";
+  return String(Math.round(value * 100) / 100);
+}
+
 /** A size for people, about three digits in units of 1024: `812B`, `1.5KiB`, `31.2MiB`. */
 export function showSize(bytes: number): string {
   if (bytes < 1_024) return `${Math.round(bytes)}B`;

@@ -131,12 +131,21 @@ function refused(message: string): HeadraceError {
   return new HeadraceError("target_unclear", message, { exit: Exit.USAGE });
 }
 
+/** The `error` of an answer. */
+interface ErrorSaid {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly detail?: string;
+}
+
 /** An answer of the API that is an error. */
 export class AdminError extends HeadraceError {
   readonly status: number;
 
-  constructor(status: number, code: string, message: string, hint: string) {
-    super(code, message, { exit: status === 422 || status >= 500 ? Exit.SYSTEM : Exit.USAGE, hint });
+  constructor(status: number, said: ErrorSaid) {
+    const { code, message, hint = "", detail = "" } = said;
+    super(code, message, { exit: status === 422 || status >= 500 ? Exit.SYSTEM : Exit.USAGE, hint, detail });
     this.status = status;
   }
 }
@@ -198,15 +207,11 @@ export class AdminClient {
 async function errorOf(response: Response, title: string): Promise<AdminError> {
   const { status } = response;
   try {
-    const { error } = (await response.json()) as { error: { code: string; message: string; hint?: string } };
-    return new AdminError(status, error.code, error.message, error.hint ?? "");
+    const { error } = (await response.json()) as { error: ErrorSaid };
+    return new AdminError(status, error);
   } catch {
-    return new AdminError(
-      status,
-      "admin_unreachable",
-      `${title} answered with status ${status}, as no Headrace does.`,
-      "",
-    );
+    const message = `${title} answered with status ${status}, as no Headrace does.`;
+    return new AdminError(status, { code: "admin_unreachable", message });
   }
 }
 

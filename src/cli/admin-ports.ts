@@ -125,13 +125,10 @@ async function answered<T, V>(
   }
 }
 
-/** What the user has to be told; anything else is a fault of ours. */
-function failed(error: unknown): {
-  readonly kind: "failed";
-  readonly code: string;
-  readonly message: string;
-} {
+/** What the user has to be told; anything else is a fault of ours. All that an app said on its way to the API comes through here. */
+function failed(error: unknown): Extract<ActionOutcome, { kind: "failed" }> {
   if (!(error instanceof HeadraceError)) throw error;
+  const { code, message, detail } = error;
   const hint = error.hint === "" ? "" : ` ${error.hint}`;
-  return { kind: "failed", code: error.code, message: `${error.message}${hint}` };
+  return { kind: "failed", code, message: `${message}${hint}`, ...(detail === "" ? {} : { detail }) };
 }

@@ -10,23 +10,24 @@ export function overview(): string {
   return `Headrace ${VERSION}: serves any Python app through a gateway, in front of a pool of instances.
 
 Usage
-  headrace run APP [flags]   Serve an app: main.py, main.py:app or shop.wsgi:application
-  headrace init              Look at a project and write a headrace.yaml for it
-  headrace up                Serve all services of headrace.yaml
-  headrace deploy SERVICE    Make a new revision of a service, without losing a request
-  headrace traffic SERVICE   Show how requests are shared among its revisions, or change it
-  headrace rollback SERVICE  Take the last change of the shares back
-  headrace down              Stop what runs, requests in flight first
-  headrace check             Say what is wrong with headrace.yaml
-  headrace ps                Show the Headraces that run here, with their instances
-  headrace logs [SERVICE]    Show the last log lines; -f goes on
-  headrace stop SERVICE      Take one service down; start SERVICE brings it back
-  headrace restart SERVICE   Replace all its instances, without losing a request
-  headrace events            Show what happened of late; -f goes on
-  headrace doctor APP        Say what makes an app slow to start or unsafe to fork
-  headrace load URL          Send requests on a schedule, and measure what comes back
-  headrace simulate TRACE    Replay a trace of arrivals through the autoscaler
-  headrace version           Print the version
+  headrace run APP [flags]    Serve an app: main.py, main.py:app or shop.wsgi:application
+  headrace init               Look at a project and write a headrace.yaml for it
+  headrace up                 Serve all services of headrace.yaml
+  headrace deploy SERVICE     Make a new revision of a service, without losing a request
+  headrace traffic SERVICE    Show how requests are shared among its revisions, or change it
+  headrace revisions SERVICE  List the revisions of a service
+  headrace rollback SERVICE   Take the last change of the shares back
+  headrace down               Stop what runs, requests in flight first
+  headrace check              Say what is wrong with headrace.yaml
+  headrace ps                 Show the Headraces that run here, with their instances
+  headrace logs [SERVICE]     Show the last log lines; -f goes on
+  headrace stop SERVICE       Take one service down; start SERVICE brings it back
+  headrace restart SERVICE    Replace all its instances, without losing a request
+  headrace events             Show what happened of late; -f goes on
+  headrace doctor APP         Say what makes an app slow to start or unsafe to fork
+  headrace load URL           Send requests on a schedule, and measure what comes back
+  headrace simulate TRACE     Replay a trace of arrivals through the autoscaler
+  headrace version            Print the version
 
 headrace COMMAND --help says more.
 `;

@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   down: async () => (await import("./commands/down.ts")).down,
   deploy: async () => (await import("./commands/deploy.ts")).deploy,
   traffic: async () => (await import("./commands/traffic.ts")).traffic,
+  revisions: async () => (await import("./commands/revisions.ts")).revisions,
   rollback: async () => (await import("./commands/rollback.ts")).rollback,
   init: async () => (await import("./commands/init.ts")).init,
   check: async () => (await import("./commands/check.ts")).check,

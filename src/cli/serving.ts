@@ -122,7 +122,7 @@ export function exitCodeOf(error: unknown, signals: Signals): number {
 
 /** A start that fails ends the command, and the error that it ends with shows the traceback, as Python wrote it. */
 export function withoutTraceback(record: LogRecord): LogRecord {
-  if (!("traceback" in record.fields)) return record;
+  if (record.event !== "instance.start_failed") return record;
   const { traceback: _, ...fields } = record.fields;
   return { ...record, fields };
 }

@@ -7,6 +7,14 @@ export function checkEnvEntry(entry: string): string | null {
   return /^[A-Za-z_][A-Za-z0-9_]*=/.test(entry) && !entry.includes("\0") ? null : "KEY=VALUE";
 }
 
+/** What single values are like, for the JSON Schema of headrace.yaml, where their check takes more than a pattern. */
+export const LIKE = {
+  proxy: "[*]|unix|[0-9a-fA-F:.]+(/[0-9]{1,3})?",
+  urlPath: '/[!"$->@-~]*',
+  priority: '/[!"$->@-~]*=(critical|default|bulk)',
+  hostPort: "(\\[[0-9a-fA-F:.]+\\]|[^:\\[\\] ]+):[0-9]{1,5}",
+} as const;
+
 /** An address, a network, `*` or `unix`. */
 export function checkProxy(entry: string): string | null {
   if (entry === "*" || entry === "unix") return null;

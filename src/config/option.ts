@@ -63,6 +63,22 @@ function pattern(whole: string): JsonSchema {
   return { type: "string", pattern: `^(${whole})$` };
 }
 
+/** A word in upper or lower case. */
+export function anyCase(word: string): string {
+  return word.replace(/[a-z]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`);
+}
+
+/**
+ * Bare numbers.
+ * @param range.least what is not rounded to 0
+ * @param range.zero whether 0 is taken though the least is more
+ */
+function numbers(range: { min: number; least: number; zero: boolean; max?: number }): JsonSchema[] {
+  const max = range.max === undefined ? {} : { maximum: range.max };
+  const some = { type: "number", minimum: Math.max(range.min, range.least), ...max };
+  return range.min === 0 || range.zero ? [some, { const: 0 }] : [some];
+}
+
 /** What every maker takes. */
 export interface Basics {
   readonly flag: string;
@@ -97,17 +113,25 @@ function make<T>(
   };
 }
 
-/** Any text; empty is not accepted, and stands for "not given" as the default. */
-export function text(basics: Basics & { placeholder: string; fallback?: string }): Option<string> {
+/**
+ * Any text; empty is not accepted, and stands for "not given" as the default.
+ * @param basics.like what it is like as a whole, for the JSON Schema
+ */
+export function text(
+  basics: Basics & { placeholder: string; fallback?: string; like?: string },
+): Option<string> {
   const fallback = basics.fallback ?? "";
   return make<string>(basics, {
     placeholder: basics.placeholder,
     fallback,
     fallbackText: fallback,
-    schema: { type: "string", minLength: 1 },
+    schema: basics.like === undefined ? { type: ["string", "number"], minLength: 1 } : pattern(basics.like),
     read: (value) => (value === "" ? { ok: false, wanted: "a text that is not empty" } : { ok: true, value }),
   });
 }
+
+const ON: readonly string[] = ["1", "true", "on", "yes"];
+const OFF: readonly string[] = ["0", "false", "off", "no"];
 
 /** On or off. */
 export function toggle(basics: Basics & { fallback: boolean }): Option<boolean> {
@@ -116,11 +140,11 @@ export function toggle(basics: Basics & { fallback: boolean }): Option<boolean> 
     placeholder: "",
     fallback: basics.fallback,
     fallbackText: basics.fallback ? "on" : "off",
-    schema: { type: "boolean" },
+    schema: anyOf({ type: "boolean" }, { enum: [0, 1] }, pattern([...ON, ...OFF].map(anyCase).join("|"))),
     read(value) {
       const word = value.toLowerCase();
-      if (["1", "true", "on", "yes"].includes(word)) return { ok: true, value: true };
-      if (["0", "false", "off", "no"].includes(word)) return { ok: true, value: false };
+      if (ON.includes(word)) return { ok: true, value: true };
+      if (OFF.includes(word)) return { ok: true, value: false };
       return { ok: false, wanted: "on or off" };
     },
   });
@@ -134,7 +158,7 @@ export function choice<const C extends readonly string[]>(
     placeholder: basics.choices.join("|"),
     fallback: basics.fallback,
     fallbackText: basics.fallback,
-    schema: { enum: basics.choices },
+    schema: { enum: basics.choices.flatMap((word) => (/^\d+$/.test(word) ? [word, Number(word)] : [word])) },
     read: (value) =>
       basics.choices.includes(value) ? { ok: true, value } : { ok: false, wanted: oneOf(basics.choices) },
   });
@@ -187,7 +211,7 @@ export function integerOrAuto(basics: Basics & Range & { fallback?: number }): O
 }
 
 function integerSchema(range: Range): JsonSchema {
-  return { type: "integer", minimum: range.min, maximum: range.max };
+  return anyOf({ type: "integer", minimum: range.min, maximum: range.max }, pattern("[0-9]{1,15}"));
 }
 
 function readInteger(value: string, range: Range, orElse: string): Reading<number> {
@@ -208,7 +232,7 @@ export function duration(basics: Basics & { fallback: string; min?: string }): O
     fallback,
     fallbackText: writeDuration(fallback),
     schema: anyOf(
-      { type: "number", minimum: 0 },
+      ...numbers({ min: min / 1_000, least: 0.5 / 1_000, zero: false, max: LONGEST_MS / 1_000 }),
       pattern(`[+]?(${NUMBER}|(${NUMBER}(ns|us|\u00b5s|\u03bcs|ms|s|m|h|d))+)`),
     ),
     read(value) {
@@ -232,7 +256,7 @@ export function size(basics: Basics & { fallback: string; min?: string; zero?: b
     fallback,
     fallbackText: writeSize(fallback),
     schema: anyOf(
-      { type: "number", minimum: 0 },
+      ...numbers({ min, least: 0.5, zero: basics.zero === true }),
       pattern(`[+]?${NUMBER}([eE][+-]?[0-9]+| ?([bB]|[KMGTPEkgtp][iI]?[bB]?|[me]([iI][bB]?|[bB]))?)`),
     ),
     read(value) {
@@ -277,6 +301,8 @@ export function list(
     fallback?: readonly string[];
     commas?: boolean;
     check?: (entry: string) => string | null;
+    /** What an entry is like as a whole, for the JSON Schema. */
+    like?: string;
   },
 ): Option<readonly string[]> {
   const fallback = basics.fallback ?? [];
@@ -285,7 +311,7 @@ export function list(
     placeholder: basics.placeholder,
     fallback,
     fallbackText: fallback.join(","),
-    schema: { type: "string", minLength: 1 },
+    schema: listSchema(basics.like, basics.commas ?? true),
     commas: basics.commas ?? true,
     join: (before, next) => [...before, ...next],
     read(value) {
@@ -297,6 +323,11 @@ export function list(
       return { ok: true, value: entries };
     },
   });
+}
+
+function listSchema(like: string | undefined, commas: boolean): JsonSchema {
+  if (like === undefined) return { type: ["string", "number"], minLength: 1 };
+  return pattern(commas ? ` *(${like}) *(, *(${like}) *)*` : like);
 }
 
 /** `a, b or c`. */

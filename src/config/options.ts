@@ -1,6 +1,6 @@
 /** The options of `headrace run`, one row each. docs/cli.md and the help are made from these rows. */
 
-import { checkEnvEntry, checkHostPort, checkPriority, checkProxy, checkUrlPath } from "./checks.ts";
+import { checkEnvEntry, checkHostPort, checkPriority, checkProxy, checkUrlPath, LIKE } from "./checks.ts";
 import { instanceOptions } from "./instance-options.ts";
 import {
   choice,
@@ -91,6 +91,7 @@ const appOptions = {
     flag: "root-path",
     group: "App",
     placeholder: "/PATH",
+    like: LIKE.urlPath,
     doc: "Path under which a proxy before us shows the app (ASGI root_path, WSGI SCRIPT_NAME).",
   }),
   service: text({
@@ -152,6 +153,7 @@ const addressOptions = {
     placeholder: "LIST",
     fallback: ["127.0.0.1", "::1"],
     check: checkProxy,
+    like: LIKE.proxy,
     doc: "Addresses and networks (10.0.0.0/8) whose Forwarded and X-Forwarded-* headers are believed. * for all, unix for Unix sockets.",
   }),
 } as const;
@@ -195,6 +197,7 @@ const admissionOptions = {
     group: "Admission and time",
     placeholder: "/PATH=CLASS",
     check: checkPriority,
+    like: LIKE.priority,
     doc: "Requests below a path are critical, default or bulk: the higher class goes first in the line, the lowest is refused first. May be repeated.",
   }),
   priorityHeader: text({
@@ -208,6 +211,7 @@ const admissionOptions = {
     group: "Admission and time",
     placeholder: "/PATH",
     check: checkUrlPath,
+    like: LIKE.urlPath,
     doc: "A path of the app that needs no slot and never waits. May be repeated.",
   }),
 } as const;
@@ -360,6 +364,7 @@ const adminOptions = {
     group: "Admin",
     placeholder: "HOST:PORT",
     check: checkHostPort,
+    like: LIKE.hostPort,
     doc: "Serves the admin API on this address too, for other machines. May be repeated. Any but loopback wants a token of whoever asks.",
   }),
   adminTokenFile: text({

@@ -68,6 +68,17 @@ export function parse<T extends OptionTable>(table: T, argv: readonly string[], 
   };
 }
 
+/** What the environment says of some options, as flags would have said it; those with problems have their default. */
+export function readEnvironment(
+  table: OptionTable,
+  names: Iterable<string>,
+  env: Environment,
+): Pick<Reader, "found" | "problems"> {
+  const reader = new Reader(table);
+  for (const name of names) reader.environment(name, env);
+  return reader;
+}
+
 class Reader {
   readonly found = new Map<string, { readonly value: unknown; readonly origin: Origin }>();
   readonly positionals: string[] = [];

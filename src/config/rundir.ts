@@ -81,7 +81,7 @@ export function listRunStates(dir: string): readonly RunState[] {
   for (const name of namesIn(dir)) {
     if (!/^\d+\.json$/.test(name)) continue;
     const state = readState(`${dir}/${name}`);
-    if (state !== null && runs(state)) states.push(state);
+    if (state !== null && stillRuns(state)) states.push(state);
     else
       for (const path of [`${dir}/${name}`, socketPath(dir, parseInt(name, 10))])
         rmSync(path, { force: true });
@@ -110,9 +110,10 @@ function aliveBySignal(pid: number): boolean {
   }
 }
 
-function runs(state: RunState): boolean {
-  const ticks = startTicks(state.pid);
-  return ticks !== null && (ticks === 0 || state.startTicks === 0 || ticks === state.startTicks);
+/** Whether the process that was noted with its {@link startTicks} is there, and no later one of the same number. */
+export function stillRuns(noted: Pick<RunState, "pid" | "startTicks">): boolean {
+  const ticks = startTicks(noted.pid);
+  return ticks !== null && (ticks === 0 || noted.startTicks === 0 || ticks === noted.startTicks);
 }
 
 function namesIn(dir: string): readonly string[] {

@@ -39,18 +39,33 @@ export function scalingPart(parsed: ParsedRun): {
   return {
     instances: Math.max(1, min),
     most: max,
-    scaling: {
-      minInstances: min,
-      maxInstances: max,
-      targetUtilization: values.scaleTarget / 100,
-      requestsPerSecond: values.targetRps === 0 ? null : values.targetRps,
-      cpuUtilization: values.scaleCpu === 0 ? null : values.scaleCpu / 100,
-      memoryUtilization: values.scaleMemory === 0 ? null : values.scaleMemory / 100,
-      stableWindowMs: stableWindow(parsed),
-      scaleDownDelayMs: values.scaleDownDelay,
-      scaleToZeroAfterMs: values.scaleToZeroAfter,
-      lineDrainMs: parsed.origins.lineDrain === "" ? null : values.lineDrain,
-    },
+    scaling: scalingOfFlags(values, parsed.origins, { min, max }),
+  };
+}
+
+type Details = Pick<ParsedRun["values"], (typeof DETAILS)[number] | "minInstances">;
+type DetailOrigins = Pick<
+  ParsedRun["origins"],
+  "stableWindow" | "scaleDownDelay" | "scaleToZeroAfter" | "lineDrain"
+>;
+
+/** What the autoscaler is told, by what is written of it, here and in `headrace simulate`. */
+export function scalingOfFlags(
+  values: Details,
+  origins: DetailOrigins,
+  { min, max }: { readonly min: number; readonly max: number },
+): ScalingConfig {
+  return {
+    minInstances: min,
+    maxInstances: max,
+    targetUtilization: values.scaleTarget / 100,
+    requestsPerSecond: values.targetRps === 0 ? null : values.targetRps,
+    cpuUtilization: values.scaleCpu === 0 ? null : values.scaleCpu / 100,
+    memoryUtilization: values.scaleMemory === 0 ? null : values.scaleMemory / 100,
+    stableWindowMs: stableWindow(values, origins),
+    scaleDownDelayMs: values.scaleDownDelay,
+    scaleToZeroAfterMs: values.scaleToZeroAfter,
+    lineDrainMs: origins.lineDrain === "" ? null : values.lineDrain,
   };
 }
 
@@ -63,7 +78,7 @@ function limits({ values, origins }: ParsedRun): { readonly min: number; readonl
   };
 }
 
-function stableWindow({ values, origins }: ParsedRun): number {
+function stableWindow(values: Details, origins: DetailOrigins): number {
   const follows = origins.stableWindow === "" && values.minInstances === 0;
   return follows ? Math.min(values.stableWindow, values.scaleToZeroAfter) : values.stableWindow;
 }
@@ -100,11 +115,11 @@ export function* scalingContradictions(parsed: ParsedRun): Generator<Problem> {
       "Add --memory 512MiB.",
     );
   }
-  yield* windowContradictions(parsed);
+  yield* windowContradictions(values, origins);
 }
 
-function* windowContradictions(parsed: ParsedRun): Generator<Problem> {
-  const { values, origins } = parsed;
+/** What of the times does not go together, here and in `headrace simulate`. */
+export function* windowContradictions(values: Details, origins: DetailOrigins): Generator<Problem> {
   for (const name of ["stableWindow", "scaleDownDelay"] as const) {
     if (values[name] <= HOUR_MS) continue;
     const message = `${writeDuration(values[name])} is too long.`;
@@ -114,7 +129,7 @@ function* windowContradictions(parsed: ParsedRun): Generator<Problem> {
     if (!deliberate(origins.scaleToZeroAfter)) return;
     const message = `With at least ${values.minInstances} nothing goes to zero.`;
     yield conflict(origins.scaleToZeroAfter, message, "Add --min-instances 0.");
-  } else if (values.scaleToZeroAfter < stableWindow(parsed)) {
+  } else if (values.scaleToZeroAfter < stableWindow(values, origins)) {
     const window = writeDuration(values.stableWindow);
     yield conflict(
       origins.scaleToZeroAfter === "" ? origins.stableWindow : origins.scaleToZeroAfter,

@@ -39,6 +39,19 @@ describe("slots", () => {
     expect(table.isOpen(row)).toBe(false);
   });
 
+  test("may all be on some of the rows for a while; those held elsewhere stay", () => {
+    const table = create();
+    const rows = [table.openRow(3)!, table.openRow(3)!, table.openRow(3)!];
+    table.take(rows[2]!, 0);
+    table.closeRow(rows[0]!);
+    expect(table.openRows()).toEqual(rows.slice(1));
+    table.setLimits(5, 1);
+    expect(rows.map((row) => table.limit(row))).toEqual([3, 5, 0]);
+    expect([table.take(rows[2]!, 0), table.inFlight(rows[2]!)]).toEqual([false, 1]);
+    table.setLimits(4);
+    expect(rows.map((row) => table.limit(row))).toEqual([3, 4, 4]);
+  });
+
   test("another view of the file sees the same", () => {
     const table = create();
     const row = table.openRow(2)!;

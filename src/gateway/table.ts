@@ -114,13 +114,21 @@ export class SlotTable {
     return undefined;
   }
 
-  /** Gives every open row this limit. Slots that are held beyond a lower one stay until they are given back. */
-  setLimits(limit: number): void {
-    for (let row = 0; row < this.rows; row++) {
-      const at = this.#row(row);
-      if (Atomics.load(this.#cells, at + Row.STATE) === OPEN)
-        Atomics.store(this.#cells, at + Row.LIMIT, limit);
-    }
+  /** Rows that slots are given out on, in the order of the table. */
+  openRows(): number[] {
+    const found: number[] = [];
+    for (let row = 0; row < this.rows; row++) if (this.isOpen(row)) found.push(row);
+    return found;
+  }
+
+  /**
+   * Gives the first `active` open rows this limit, all by default, and the others none. Slots that are held beyond a lower limit stay
+   * until they are given back.
+   */
+  setLimits(limit: number, active = this.rows): void {
+    this.openRows().forEach((row, index) => {
+      Atomics.store(this.#cells, this.#row(row) + Row.LIMIT, index < active ? limit : 0);
+    });
   }
 
   /** No new slot is given out on the row; the ones held stay. */

@@ -32,6 +32,9 @@ export interface ShadowReport {
   readonly percent: number;
 }
 
+/** What made a revision: headrace deploy (or --watch), a changed file, a start. Null: it was made before that was noted. */
+export type MadeBy = "deploy" | "file" | "start";
+
 /** One revision, as long as it is kept. */
 export interface RevisionReport {
   readonly revision: string;
@@ -45,6 +48,11 @@ export interface RevisionReport {
   /** SHA-256 of its Python files; empty when there were too many to keep. */
   readonly code: string;
   readonly app: string;
+  readonly madeBy: MadeBy | null;
+  /** The options that it runs with, by their path: `scaling.maxInstances`. Durations in milliseconds, sizes in bytes; nothing of `env`. */
+  readonly options: Readonly<Record<string, string | number | boolean | null>>;
+  /** Names of the variables of `env` and `envFile`, in the order of the alphabet; never values. */
+  readonly env: readonly string[];
   /** References by the names of the variables, never values. */
   readonly secrets: Readonly<Record<string, string>>;
   /** Instances that take requests; 0 where it does not run. */
@@ -57,8 +65,8 @@ export interface TrafficWish {
   readonly targets?: readonly TargetReport[];
   readonly tags?: readonly TagReport[];
   readonly untag?: readonly string[];
-  /** 0% takes it away. */
-  readonly shadow?: ShadowReport;
+  /** Null or 0% takes it away. */
+  readonly shadow?: ShadowReport | null;
 }
 
 /**

@@ -1,16 +1,22 @@
 /** What an application tells of its changes. */
 
 import { HeadraceError, messageOf } from "../base/errors.ts";
+import type { ServiceConfig } from "../config/file/config.ts";
 import { revisionName } from "../config/service.ts";
 import type { LogRecord, LogSink } from "../model/log.ts";
 import type { Live } from "./fleet.ts";
-import { type Traffic, trafficText } from "./revisions/traffic.ts";
+import { newestOf } from "./revisions/change.ts";
+import { isUnchanged, type RevisionRecord } from "./revisions/record.ts";
+import type { ServiceState } from "./revisions/store.ts";
+import { type Target, type Traffic, trafficText } from "./revisions/traffic.ts";
+import type { Service } from "./services.ts";
 import { platformEvents } from "./signals.ts";
 
 type Told =
   | "platform.applied"
   | "platform.apply_failed"
   | "platform.unchanged"
+  | "platform.start_kept"
   | "platform.traffic"
   | "platform.service_stopped"
   | "platform.service_started"
@@ -50,9 +56,36 @@ export class ApplicationLog {
   failed(fresh: readonly Live[], error: unknown): void {
     const detail = error instanceof HeadraceError && error.detail !== "" ? { traceback: error.detail } : {};
     const known = error instanceof HeadraceError ? { code: error.code, ...detail } : {};
-    const who = fresh.length === 0 ? "" : `${names(fresh)} did not start, `;
-    const message = `${who}${who === "" ? "N" : "n"}othing has changed: ${messageOf(error)}`;
+    const what = fresh.length === 0 ? "The change was not made" : `${names(fresh)} did not start`;
+    const message = `${what}, nothing has changed: ${messageOf(error)}`;
     this.#tell("platform.apply_failed", message, known);
+  }
+
+  /** What a service began with. @param before what it was before the start */
+  begun({ config, state }: Service, before: ServiceState): void {
+    const service = config.name;
+    const newest = before.revisions.get(newestOf(before));
+    if (state !== before && newest !== undefined) {
+      const number = newestOf(state);
+      const why = changed(newest, config, state.revisions.get(number)!);
+      const name = revisionName(number);
+      const back = `headrace rollback ${service} brings back ${trafficText(before.traffic.targets)}`;
+      const fields = { "service.name": service, "service.version": name };
+      this.#tell("platform.applied", `New revisions serve: ${name} of ${service}, ${why}; ${back}`, fields);
+    }
+    if (state.before !== null) this.traffic(service, state.traffic);
+  }
+
+  /** A new revision did not start with everything else: what was there before is started in its place. */
+  goesOn(
+    service: string,
+    about: { readonly revision: number; readonly before: readonly Target[]; readonly error: HeadraceError },
+  ): void {
+    const { revision, before, error } = about;
+    const name = revisionName(revision);
+    const message = `${name} of ${service} did not start, so it goes on with ${trafficText(before)}: ${error.message}`;
+    const fields = { "service.name": service, "service.version": name };
+    this.#tell("platform.start_kept", message, { ...fields, code: error.code, traceback: error.detail });
   }
 
   traffic(service: string, { targets, tags, shadow }: Traffic): void {
@@ -84,6 +117,13 @@ export class ApplicationLog {
     const fields = { application: this.#application, ...about };
     this.#log({ time: Date.now(), level: platformEvents[event].level, event, message, fields });
   }
+}
+
+/** Why there is a new revision. */
+function changed(before: RevisionRecord, service: ServiceConfig, now: RevisionRecord): string {
+  if (!isUnchanged(before, service)) return "because its options have changed";
+  // Code that is too much to be kept is not known to be the same.
+  return before.code === now.code && now.code !== "" ? "as was asked for" : "because its code has changed";
 }
 
 function names(live: readonly Live[]): string {

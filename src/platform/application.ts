@@ -26,13 +26,14 @@ import type { DecisionReport } from "../model/scaling.ts";
 import { probePort, urlOf } from "./address.ts";
 import { ApplicationLog } from "./application-log.ts";
 import { mergedMetrics } from "./application-metrics.ts";
+import { Beginning } from "./beginning.ts";
 import { Changes } from "./changes.ts";
 import { gatewaysPorts, makeRunDir, SPARE_COLUMNS, unlessCancelled, within } from "./common.ts";
-import { Fleet, type Live } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
 import { frontSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
-import { newestOf, rolledBack, withRevision, withTargets, withWish } from "./revisions/change.ts";
-import { Ledger } from "./revisions/ledger.ts";
+import { alone, newestOf, rolledBack, withRevision, withTargets, withWish } from "./revisions/change.ts";
+import type { Ledger } from "./revisions/ledger.ts";
 import { isUnchanged, sharedOptions } from "./revisions/record.ts";
 import type { ServiceState } from "./revisions/store.ts";
 import type { Target } from "./revisions/traffic.ts";
@@ -42,7 +43,7 @@ import { firstShares, type RolloutPlan } from "./rollout/rollout.ts";
 import { Rollouts } from "./rollout/rollouts.ts";
 import { SecretMask } from "./secrets.ts";
 import { ServiceSwitch } from "./service-switch.ts";
-import { routing, type Service, ServiceViews } from "./services.ts";
+import { type Service, ServiceViews } from "./services.ts";
 import type { Turn, Work } from "./turns.ts";
 
 export interface ApplicationIo {
@@ -52,8 +53,8 @@ export interface ApplicationIo {
   readonly gatewayCommand: readonly string[];
   /** Gives the start up. Means nothing once it is done. */
   readonly cancel: AbortSignal;
-  /** Where revisions, their code and the traffic are kept; absolute. */
-  readonly stateDir: string;
+  /** Revisions, their code and the traffic. It is the caller's, who had it before anything else was touched, and closes it last. */
+  readonly ledger: Ledger;
   /** Every service begins with a new revision that gets all requests. */
   readonly fresh: boolean;
 }
@@ -135,6 +136,7 @@ class Application {
   readonly #fleet: Fleet;
   readonly #rollouts: Rollouts;
   readonly #fresh: boolean;
+  readonly #cancel: AbortSignal;
   readonly #done = Promise.withResolvers<number>();
   readonly #mask = new SecretMask();
   readonly #switch: ServiceSwitch;
@@ -145,10 +147,10 @@ class Application {
 
   constructor(config: ApplicationConfig, io: ApplicationIo, release: ReleaseStack) {
     this.#fresh = io.fresh;
+    this.#cancel = io.cancel;
     const shared = config.services[0]!.run;
     this.#release = release;
-    const ledger = new Ledger(io.stateDir);
-    release.push(() => ledger.close());
+    const { ledger } = io;
     this.#ledger = ledger;
     const log = this.#mask.log(io.log);
     const output: ApplicationIo["output"] = (...of) => this.#mask.output(io.output(...of));
@@ -199,36 +201,21 @@ class Application {
     this.#release.push(async () => {
       await Promise.all([...this.#fleet.all].map((revision) => revision.stop(0)));
     });
-    // Requests that come while the apps start wait in their lines; a free port is known once a gateway has it.
     const states = await this.#statesFor(this.#config, this.#fresh);
-    const all = { names: new Set(states.keys()), proven: new Map() };
-    const { services, fresh } = this.#changes.assemble(this.#config, states, all);
-    await Promise.all(fresh.map((live) => this.#begin(live, () => live.prepare())));
-    await gateways.route(routing(this.#config, services));
-    const starting = fresh.map((live) => this.#begin(live, () => live.revision.start()));
-    const [port] = await Promise.all([gateways.start(), ...starting]);
+    const beginning = new Beginning({
+      ...{ config: this.#config, states, anew: this.#fresh, cancel: this.#cancel },
+      before: (service) => this.#ledger.state(service),
+      make: (service, state, number) => this.#changes.live(this.#config, service, state, number),
+      ...{ fleet: this.#fleet, gateways, log: this.#log },
+    });
+    const port = await beginning.run();
     this.#url = urlOf(this.#config.services[0]!.run, port);
-    this.#ledger.keep(states);
+    const services = beginning.services();
+    for (const [name, service] of services) this.#log.begun(service, this.#ledger.state(name));
+    this.#ledger.keep(beginning.states);
     this.#changes.begin(services);
     await this.#changes.collect();
-    for (const [name, { state }] of services)
-      if (state.before !== null) this.#log.traffic(name, state.traffic);
     return this.#running();
-  }
-
-  /** One that is restored says so when it cannot be. */
-  async #begin({ number, revision }: Live, step: () => Promise<void>): Promise<void> {
-    try {
-      await step();
-    } catch (error) {
-      const { service } = revision.config;
-      if (!(error instanceof HeadraceError) || !this.#ledger.state(service).revisions.has(number))
-        throw error;
-      const { code, exit, detail } = error;
-      const message = `${revision.name} of ${service} cannot be restored: ${error.message}`;
-      const hint = "headrace up --fresh begins with what the file says.";
-      throw new HeadraceError(code, message, { exit, detail, hint, cause: error });
-    }
   }
 
   #running(): RunningApplication {
@@ -329,7 +316,8 @@ class Application {
   async #deployed(turn: Turn, service: Service, wish: DeployWish): Promise<DeployReport> {
     const { noTraffic = false, overMs = 0, guard = false, settleMs = SETTLE_MS } = wish;
     const { name } = service.config;
-    const record = await this.#changes.record(service.config, newestOf(service.state) + 1);
+    const made = await this.#changes.record(service.config, newestOf(service.state) + 1);
+    const record = { ...made, madeBy: "deploy" } as const;
     const before = service.state.traffic.targets;
     const { before: earlier } = service.state;
     const settings = guard ? GUARD : null;
@@ -386,10 +374,14 @@ class Application {
     this.#log.traffic(name, state.traffic);
   }
 
-  /** For services that are as they were, what they were; for the others a new revision that gets all requests. */
+  /**
+   * For services that are as they were, what they were; for the others a new revision that gets all requests.
+   * @param anew a new revision for all, and nothing else that has to start
+   */
   async #statesFor(config: ApplicationConfig, anew = false): Promise<ReadonlyMap<string, ServiceState>> {
     const states = new Map<string, ServiceState>();
     const codes = new Map<string, Promise<string>>();
+    const madeBy = this.#services.size === 0 ? "start" : "file";
     for (const service of config.services) {
       const { name } = service;
       const state = this.#ledger.state(name);
@@ -397,9 +389,10 @@ class Application {
       const same = newest !== undefined && isUnchanged(newest, service);
       // The code of one that runs is what it was at its deploy, whatever the files say by now.
       if (same && this.#services.has(name)) continue;
-      const record = await this.#changes.record(service, newestOf(state) + 1, codes);
+      const made = await this.#changes.record(service, newestOf(state) + 1, codes);
+      const record = { ...made, madeBy } as const;
       const known = !anew && same && record.code !== "" && record.code === newest.code;
-      states.set(name, known ? state : withRevision(state, record));
+      states.set(name, known ? state : withRevision(anew ? alone(state) : state, record));
     }
     return states;
   }

@@ -13,7 +13,6 @@ import type { Gateways } from "./gateways.ts";
 import { patienceMs } from "./pool-spec.ts";
 import type { Revision } from "./revision.ts";
 import type { Ledger } from "./revisions/ledger.ts";
-import type { RevisionRecord } from "./revisions/record.ts";
 import type { ServiceState } from "./revisions/store.ts";
 import { needed, unknownRevision, weightOf } from "./revisions/traffic.ts";
 import type { SecretMask } from "./secrets.ts";
@@ -89,7 +88,7 @@ export class Changes {
   }
 
   /** See {@link Fleet.record}. */
-  record(...what: Parameters<Fleet["record"]>): Promise<RevisionRecord> {
+  record(...what: Parameters<Fleet["record"]>): ReturnType<Fleet["record"]> {
     return this.#withCode(() => this.#parts.fleet.record(...what));
   }
 
@@ -114,7 +113,7 @@ export class Changes {
     let fresh: readonly Live[] = [];
     let services: ReadonlyMap<string, Service>;
     try {
-      ({ services, fresh } = this.assemble(config, states, { names, proven }));
+      ({ services, fresh } = this.#assemble(config, states, { names, proven }));
       await prepareAll(fresh);
       turn.signal.throwIfAborted();
       await unlessAborted(turn.signal, startAll(fresh, change.settleMs ?? 0));
@@ -130,7 +129,7 @@ export class Changes {
   }
 
   /** The services as they are to be: with the revisions that run already, and those that have to be started. */
-  assemble(
+  #assemble(
     config: ApplicationConfig,
     states: ReadonlyMap<string, ServiceState>,
     { names, proven }: { readonly names: ReadonlySet<string>; readonly proven: Change["proven"] },
@@ -149,7 +148,7 @@ export class Changes {
         const extra = proven?.get(name);
         for (const number of extra === undefined ? wanted : wanted.union(new Set([extra]))) {
           const known = running.get(number);
-          const one = known ?? this.#live(config, service, state, number);
+          const one = known ?? this.live(config, service, state, number);
           if (known === undefined) fresh.push(one);
           if (wanted.has(number)) live.set(number, one);
         }
@@ -199,7 +198,8 @@ export class Changes {
     return error;
   }
 
-  #live(config: ApplicationConfig, service: ServiceConfig, state: ServiceState, number: number): Live {
+  /** A revision that can be started. @throws HeadraceError secret_missing, secret_unusable, revision_unknown */
+  live(config: ApplicationConfig, service: ServiceConfig, state: ServiceState, number: number): Live {
     const record = state.revisions.get(number);
     if (record === undefined) throw unknownRevision(number, new Set(state.revisions.keys()));
     const known = this.#parts.ledger.state(service.name).revisions.has(number);

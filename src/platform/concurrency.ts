@@ -16,6 +16,8 @@ const READING_MS = 50;
 const WINDOW_MS = 1_000;
 const LONGEST_WINDOW_MS = 10_000;
 const ENOUGH = 100;
+/** Readings in a row at which requests wait for instances that were left without: then they get some at once. */
+const CROWDED = 4;
 /** Threads of a WSGI app: more of them cost more than they bring. */
 const MOST_THREADS = 128;
 
@@ -25,17 +27,23 @@ export interface ConcurrencyParts {
   readonly meter: MeterReader;
   readonly pool: Pool;
   readonly settings: ConcurrencySettings;
-  /** A limit holds from now on. `why` is empty for one that is only tried. */
+  /** Whether instances may be left without requests for a window: not where requests have an instance that they belong to. */
+  readonly packable: boolean;
+  /** A limit was concluded and holds from now on. */
   readonly changed: (limit: number, why: string) => void;
 }
 
 interface Window {
   readonly since: number;
+  /** The instances that take requests; null: all. */
+  readonly rows: readonly number[] | null;
   readonly finished: number;
   readonly missed: number;
   inFlight: number;
   readings: number;
   waiting: boolean;
+  /** Readings in a row at which requests waited. */
+  crowd: number;
 }
 
 export class ConcurrencyControl {
@@ -53,7 +61,7 @@ export class ConcurrencyControl {
     this.#next();
   }
 
-  /** The limit that holds now. */
+  /** The limit that holds now, on instances that take requests. */
   get limit(): number {
     return this.#state.limit;
   }
@@ -63,9 +71,12 @@ export class ConcurrencyControl {
     return { limit: this.#state.base, why: this.#why };
   }
 
+  /** Nothing is measured any more; what was only tried is taken back. */
   stop(): void {
+    if (this.#stopped) return;
     this.#stopped = true;
     this.#cancel();
+    this.#parts.table.setLimits(this.#state.base);
   }
 
   #next(): void {
@@ -77,38 +88,60 @@ export class ConcurrencyControl {
   }
 
   #open(): Window {
-    const { clock, meter } = this.#parts;
-    const { finished, missed } = meter.demand();
-    return { since: clock.now(), finished, missed, inFlight: 0, readings: 0, waiting: true };
+    const { clock, table, meter } = this.#parts;
+    const { active } = this.#state;
+    const rows = active === 0 ? null : table.openRows().slice(0, active);
+    const { missed } = meter.demand();
+    const counted = { since: clock.now(), rows, finished: this.#finished(rows), missed };
+    return { ...counted, inFlight: 0, readings: 0, waiting: true, crowd: 0 };
+  }
+
+  /** Requests that instances have finished. */
+  #finished(rows: Window["rows"]): number {
+    const { table, meter } = this.#parts;
+    return rows === null ? meter.demand().finished : sum(rows, (row) => table.served(row));
   }
 
   #read(): void {
-    const { clock, table, meter, pool } = this.#parts;
+    const { clock, table, meter, pool, packable } = this.#parts;
     const window = this.#window;
-    const instances = pool.counts.ready;
+    const { ready: instances, starting } = pool.counts;
+    const { rows } = window;
+    const waits = table.waiting() > 0;
+    const running = rows === null ? table.running() : sum(rows, (row) => table.inFlight(row));
     window.readings++;
-    window.inFlight += table.running() / Math.max(1, instances);
-    window.waiting &&= table.waiting() > 0;
+    window.inFlight += running / Math.max(1, rows?.length ?? instances);
+    window.waiting &&= waits;
+    window.crowd = waits ? window.crowd + 1 : 0;
     const lengthMs = clock.now() - window.since;
-    const total = meter.demand();
-    const finished = total.finished - window.finished;
-    if (lengthMs < WINDOW_MS || (finished < ENOUGH && lengthMs < LONGEST_WINDOW_MS)) return;
-    this.#window = this.#open();
+    const finished = this.#finished(rows) - window.finished;
+    // Who waits does not wait for a window to be over, nor for an instance that is gone.
+    const crowded = rows !== null && window.crowd >= CROWDED;
+    const early = crowded || (rows !== null && instances !== this.#state.instances);
+    if (!early && (lengthMs < WINDOW_MS || (finished < ENOUGH && lengthMs < LONGEST_WINDOW_MS))) return;
     const { waiting, readings } = window;
-    const missed = total.missed - window.missed;
-    this.#decide({ lengthMs, finished, inFlight: window.inFlight / readings, waiting, missed, instances });
+    const missed = meter.demand().missed - window.missed;
+    this.#decide({
+      ...{ lengthMs, finished, inFlight: window.inFlight / readings, waiting, missed, instances },
+      ...{ packable: packable && starting === 0, crowded },
+    });
+    this.#window = this.#open();
   }
 
   #decide(seen: Parameters<typeof decideConcurrency>[1]): void {
-    const { settings, pool, changed } = this.#parts;
+    const { settings, pool, table, changed } = this.#parts;
     const threads = pool.status.interface === "wsgi";
     const most = threads ? Math.min(MOST_THREADS, settings.most) : settings.most;
     const before = this.#state;
     const { state, why } = decideConcurrency(before, seen, { ...settings, most });
     this.#state = state;
     if (why !== "") this.#why = why;
-    if (state.limit !== before.limit || state.base !== before.base) {
-      changed(state.limit, state.base === before.base ? "" : why);
-    }
+    if (state.limit !== before.limit || state.active !== before.active)
+      table.setLimits(state.limit, state.active === 0 ? undefined : state.active);
+    if (state.base !== before.base) changed(state.base, why);
   }
+}
+
+function sum(rows: readonly number[], value: (row: number) => number): number {
+  return rows.reduce((total, row) => total + value(row), 0);
 }

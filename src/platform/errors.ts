@@ -50,6 +50,11 @@ export const platformErrors = {
     exit: Exit.USAGE,
     text: "The folder of the application's state cannot be written, or its file cannot be read.",
   },
+  state_not_written: {
+    whose: "user",
+    exit: Exit.USAGE,
+    text: "The disk did not take what has to be known after a restart, so nothing has changed.",
+  },
   gateway_failed: { whose: "system", exit: Exit.SYSTEM, text: "A gateway process could not start." },
   restart_failed: {
     exit: Exit.APP,

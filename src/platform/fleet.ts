@@ -78,7 +78,7 @@ export class Fleet {
     service: ServiceConfig,
     number: number,
     known: Map<string, Promise<string>> = new Map(),
-  ): Promise<RevisionRecord> {
+  ): Promise<Omit<RevisionRecord, "madeBy">> {
     const folders = foldersOf(service.run);
     const name = folders.join("\0");
     const kept = known.get(name) ?? keepCode(this.#options.codeDir, folders);

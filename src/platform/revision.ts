@@ -17,11 +17,12 @@ import {
   type PoolSpec,
 } from "../instances/index.ts";
 import type { LogSink } from "../model/log.ts";
+import { autoscalerSettings } from "./autoscaler-settings.ts";
 import { ConcurrencyControl } from "./concurrency.ts";
 import { serviceSettings } from "./gateway-settings.ts";
 import type { Gateways, RevisionPorts } from "./gateways.ts";
 import { appFolder, instanceEnv, poolSpec } from "./pool-spec.ts";
-import { autoscalerSettings, Scaling } from "./scaling.ts";
+import { Scaling } from "./scaling.ts";
 import { StartTimes } from "./start-times.ts";
 
 export interface RevisionOptions {
@@ -184,13 +185,12 @@ export class Revision {
     const { table, meter, pool } = this;
     this.#control = new ConcurrencyControl({
       ...{ clock: systemClock, table, meter, pool, settings },
-      changed: (limit, why) => this.#setSlots(limit, why),
+      packable: this.config.affinity === null,
+      changed: (limit, why) => this.#slotsChanged(limit, why),
     });
   }
 
-  #setSlots(limit: number, why: string): void {
-    this.table.setLimits(limit);
-    if (why === "") return;
+  #slotsChanged(limit: number, why: string): void {
     this.#scaling?.loop.setConcurrency(limit);
     const message = `Slots of an instance: ${limit} (${why})`;
     const event = "autoscaler.concurrency";

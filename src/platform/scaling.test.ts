@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { checkSettings } from "../autoscaler/settings.ts";
 import type { ScalingConfig } from "../config/run-config.ts";
 import type { DecisionReport } from "../model/scaling.ts";
-import { autoscalerSettings, Decisions } from "./scaling.ts";
+import { autoscalerSettings } from "./autoscaler-settings.ts";
+import { Decisions } from "./scaling.ts";
 
 const config: ScalingConfig = {
   minInstances: 0,

@@ -2,10 +2,9 @@
 
 import { AutoscalerLoop } from "../autoscaler/loop.ts";
 import { type Decision, decisionText, reasonText } from "../autoscaler/reasons.ts";
-import { type AutoscalerSettings, defaultSettings } from "../autoscaler/settings.ts";
+import type { AutoscalerSettings } from "../autoscaler/settings.ts";
 import { type AutoscalerEvent, autoscalerEvents } from "../autoscaler/signals.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
-import type { ScalingConfig } from "../config/run-config.ts";
 import type { MeterReader } from "../gateway/meter.ts";
 import type { SlotTable } from "../gateway/table.ts";
 import type { Pool } from "../instances/index.ts";
@@ -16,8 +15,6 @@ import { UsageWatch } from "./usage.ts";
 
 /** Decisions that are kept. */
 const KEPT = 100;
-/** Length of the panic window, also where the stable window is shorter than usual. */
-const PANIC_WINDOW_MS = 6_000;
 
 export interface ScalingParts {
   readonly table: SlotTable;
@@ -27,28 +24,6 @@ export interface ScalingParts {
   /** Of one instance: cores and bytes, 0 for none. */
   readonly limits: { readonly cpu: number; readonly memory: number };
   readonly log: LogSink;
-}
-
-/** From the run's config to the autoscaler's settings. */
-export function autoscalerSettings(scaling: ScalingConfig, concurrency: number): AutoscalerSettings {
-  const { stableWindowMs, scaleToZeroAfterMs, scaleDownDelayMs, lineDrainMs } = scaling;
-  const tenth = defaultSettings.panicWindowPercentage;
-  return {
-    ...defaultSettings,
-    minInstances: scaling.minInstances,
-    maxInstances: scaling.maxInstances,
-    initialScale: Math.max(1, scaling.minInstances),
-    concurrency,
-    targetUtilization: scaling.targetUtilization,
-    requestsPerSecond: scaling.requestsPerSecond,
-    cpuUtilization: scaling.cpuUtilization,
-    memoryUtilization: scaling.memoryUtilization,
-    stableWindowMs,
-    panicWindowPercentage: Math.min(100, Math.max(tenth, (100 * PANIC_WINDOW_MS) / stableWindowMs)),
-    scaleDownDelayMs,
-    scaleToZeroGraceMs: Math.max(0, scaleToZeroAfterMs - stableWindowMs),
-    lineDrainMs,
-  };
 }
 
 /** A log of decisions: those that were news, and the last one as what holds now. */

@@ -9,6 +9,7 @@ import type { DecisionReport } from "../model/scaling.ts";
 import { VERSION } from "../model/version.ts";
 import type { ServiceMetrics } from "./application-metrics.ts";
 import type { Live } from "./fleet.ts";
+import { shownOptions } from "./revisions/record.ts";
 import type { ServiceState } from "./revisions/store.ts";
 import { type Mirrored, needed, type Target, weightOf } from "./revisions/traffic.ts";
 import type { Rollouts } from "./rollout/rollouts.ts";
@@ -119,13 +120,15 @@ export class ServiceViews {
     const service = this.#services().get(name);
     if (service === undefined) return undefined;
     const records = [...service.state.revisions.values()].sort((a, b) => b.number - a.number);
-    return records.map(({ number, createdAt, code, config, secrets }) => {
+    return records.map((record) => {
+      const { number, createdAt, code, config, secrets, madeBy } = record;
       const references = Object.entries(secrets).map(([variable, { store, key }]) => {
         return [variable, `secret:${store}/${key}`] as const;
       });
       return {
         ...shareOf(service, number),
-        ...{ createdAt, code, app: config.app, secrets: Object.fromEntries(references) },
+        ...{ createdAt, madeBy, code, app: config.app, secrets: Object.fromEntries(references) },
+        ...shownOptions(record),
       };
     });
   }

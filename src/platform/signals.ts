@@ -61,6 +61,10 @@ export const platformEvents = {
     level: "error",
     text: "A changed file was refused, or a new revision did not start; what runs goes on as it is. The code of the error is in the fields, and the traceback.",
   },
+  "platform.start_kept": {
+    level: "error",
+    text: "At a start, the new revision of a service did not start, so those that it had before serve. The traceback is in the fields.",
+  },
   "platform.traffic": {
     level: "info",
     text: "The shares or tags of a service's revisions have changed, or were restored at a start.",

@@ -1,12 +1,16 @@
-"""An ASGI app that does eight requests at a time, in 20 ms each; more only wait. `/peak` answers the most that were in it at once."""
+"""
+An ASGI app that does eight requests at a time, in 20 ms each, or as KNEE_SLOTS and KNEE_SECONDS say; more only wait. `/peak` answers
+the most that were in it at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
-SLOTS = 8
-SECONDS = 0.02
+SLOTS = int(os.environ.get("KNEE_SLOTS", "8"))
+SECONDS = float(os.environ.get("KNEE_SECONDS", "0.02"))
 
 room = asyncio.Semaphore(SLOTS)
 seen = {"now": 0, "peak": 0}

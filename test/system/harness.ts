@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startTicks } from "../../src/config/rundir.ts";
 import type { StatusReport } from "../../src/model/instance.ts";
 
 export const ROOT = join(import.meta.dir, "../..");
@@ -22,8 +23,17 @@ export const PATIENCE_MS = 30_000;
 const MARK = "HEADRACE_STORY";
 
 /** Where applications keep their state, instead of the home folder. */
-const STATE = mkdtempSync(join(tmpdir(), "headrace-state-"));
-process.on("exit", () => rmSync(STATE, { recursive: true, force: true }));
+const STATE = stateFolder();
+
+/** Bun's runner tells nobody of its end, and a file of stories does not know whether it is the last: folders go with the next run. */
+function stateFolder(): string {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^headrace-state-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && startTicks(Number(pid)) === null)
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+  return mkdtempSync(join(tmpdir(), `headrace-state-${process.pid}-`));
+}
 
 export interface StartOptions {
   /** Flags after the app. */
@@ -144,13 +154,16 @@ class Output {
 /** Runs the command to its end: for `--version`, `ps`, and starts that must fail. */
 export async function command(
   args: readonly string[],
-  options: { readonly env?: Record<string, string>; readonly cwd?: string } = {},
+  options: { readonly env?: Record<string, string>; readonly cwd?: string; readonly stdin?: string } = {},
 ): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const child = spawn(join(ROOT, "headrace"), args, {
     cwd: options.cwd ?? ROOT,
     env: cleanEnv(options.env ?? {}),
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  // Who does not read it, ends without it.
+  child.stdin.on("error", () => {});
+  child.stdin.end(options.stdin ?? "");
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => {

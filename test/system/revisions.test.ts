@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { StatusReport } from "../../src/model/instance.ts";
 import type { RevisionReport, TrafficReport } from "../../src/model/revision.ts";
 import { ask, RawClient, values } from "./client.ts";
-import { command, eventually, Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
+import { command, eventually, freePort, Headrace, PATIENCE_MS, scratchFolder } from "./harness.ts";
 import { Load } from "./load.ts";
 import { RevisionWorld } from "./revision-world.ts";
 
@@ -160,6 +160,22 @@ describe("several revisions of a service", () => {
     ]);
   });
 
+  test("are listed with what made each, and with what it runs", async () => {
+    const world = await RevisionWorld.make(scratch.path);
+    await using headrace = await world.up();
+    world.write("    concurrency: 7");
+    process.kill(headrace.pid, "SIGHUP");
+    await headrace.output.waitFor("New revisions serve: rev-2 of api");
+    await world.deploy("v2", "--no-traffic");
+    await world.run("traffic", "api", "--tag", "next=rev-3", "--to", "rev-2=100", "--shadow", "rev-3=5");
+    const listed = (await world.run("revisions", "api")).replaceAll(/ +/g, " ");
+    expect(listed).toMatch(
+      /^REVISION AGE MADE BY CODE SHARE SHADOW INSTANCES TAGS\nrev-3 \S+ deploy [0-9a-f]{12} 0% 5% 1 next\nrev-2 \S+ file ([0-9a-f]{12}) 100% - 1\nrev-1 \S+ start \1 0% - 0\n$/,
+    );
+    const [, second] = JSON.parse(await world.run("revisions", "api", "--json")) as RevisionReport[];
+    expect(second).toMatchObject({ revision: "rev-2", options: { concurrency: 7 } });
+  });
+
   test("are refused with a word when they cannot be as they are asked for", async () => {
     const world = await RevisionWorld.make(scratch.path);
     await using headrace = await world.up();
@@ -175,7 +191,10 @@ describe("several revisions of a service", () => {
     // Nothing of it has changed anything.
     expect(shares(await world.api<TrafficReport>(headrace, "traffic"))).toEqual(["rev-2 100"]);
     writeFileSync(join(world.folder, "app.py"), "raise RuntimeError('broken')\n");
-    await world.refused("deploy", "api");
+    const said = await world.refused("deploy", "api");
+    expect(said).toMatch(
+      /^Traceback .*\n(.*\n)*RuntimeError: broken\nheadrace: .*The traceback shows where\.\n$/,
+    );
     expect(await body(headrace)).toBe("v2 v2");
     expect(
       (await world.api<RevisionReport[]>(headrace, "revisions")).map(({ revision }) => revision),
@@ -217,7 +236,11 @@ describe("the state of an application", () => {
     const world = await RevisionWorld.make(scratch.path);
     await using headrace = await world.up();
     const [revision] = await world.api<RevisionReport[]>(headrace, "revisions");
-    expect(revision).toMatchObject({ secrets: { KEY: "secret:env/API_KEY" }, app: "app.py" });
+    expect(revision).toMatchObject({
+      ...{ secrets: { KEY: "secret:env/API_KEY" }, app: "app.py", madeBy: "start", env: ["PLAIN"] },
+      options: { concurrency: 80, interface: "auto", scaling: null },
+    });
+    expect(JSON.stringify(revision)).not.toContain('"word"');
     expect(revision!.code).toMatch(/^[0-9a-f]{64}$/);
     const files = [...new Bun.Glob("**/*").scanSync({ cwd: world.env["XDG_STATE_HOME"]!, dot: true })];
     expect(files.some((path) => path.endsWith("state.sqlite"))).toBeTrue();
@@ -225,8 +248,37 @@ describe("the state of an application", () => {
       const content = readFileSync(join(world.env["XDG_STATE_HOME"]!, path), "latin1");
       expect(content).not.toContain("hunter2");
     }
-    const second = await command(["up", "-f", world.file], { env: { ...world.env } });
-    expect(second.status).toBe(2);
+  });
+
+  test("is one headrace up's at a time: another one leaves it alone, its logs and the admin port, too", async () => {
+    const world = await RevisionWorld.make(scratch.path);
+    await using headrace = await world.up();
+    const logs = () => {
+      const names = [...new Bun.Glob("headrace/*/logs/*").scanSync({ cwd: world.env["XDG_STATE_HOME"]! })];
+      return names
+        .sort()
+        .map((name) => [name, readFileSync(join(world.env["XDG_STATE_HOME"]!, name), "utf8")]);
+    };
+    await eventually("the log to be on the disk", () =>
+      logs().some(([, text]) => text!.includes("cli.serving")) ? true : undefined,
+    );
+    const before = logs();
+    const file = readFileSync(world.file, "utf8");
+    const ports = { port: await freePort(), adminPort: await freePort() };
+    // The same file, so the same state; no port of it is taken.
+    writeFileSync(
+      world.file,
+      file
+        .replace(`${world.ports.port} }`, `${ports.port} }`)
+        .replace(`${world.ports.adminPort} }`, `${ports.adminPort} }`),
+    );
+    const second = await command(["up", "-f", world.file], { env: world.env });
+    expect([second.status, second.stdout]).toEqual([2, ""]);
+    expect(second.stderr).toMatch(
+      /^headrace: Another headrace up has the state in .*; or name another folder with --state-dir\.\n$/,
+    );
+    expect(logs()).toEqual(before);
+    expect(await body(headrace)).toBe("v1 v1");
   });
 
   test("says which revision cannot be restored, and begins anew when it is asked to", async () => {

@@ -64,6 +64,27 @@ test("--concurrency auto finds how many requests an instance can do at a time, a
   expect(headrace.output.text).toContain("autoscaler.concurrency");
 });
 
+test("--concurrency auto is measured beside the autoscaler, which starts instances before anything is full", async () => {
+  await using headrace = await Headrace.start(join(APPS, "knee.py"), {
+    args: ["--concurrency", "auto", "--max-instances", "8", "--gateways", "2"],
+    env: { KNEE_SLOTS: "500", KNEE_SECONDS: "0.1" },
+  });
+  const load = new Load(headrace.port, 60, () => "/");
+  const grown = async () => {
+    const status = await headrace.status();
+    return status.concurrency >= 24 ? status : undefined;
+  };
+  const { measured } = await eventually("a higher limit", grown, 3 * PATIENCE_MS);
+  expect(measured).toMatch(
+    /^more slots do more: \d+ requests\/s of an instance with \d+ in flight, \d+ with \d+$/,
+  );
+  // Those that got nothing for a window have slots again, and all of it went unnoticed.
+  await load.stop();
+  expect(load.wrong).toEqual([]);
+  const { instances } = await headrace.status();
+  expect(instances.length).toBeGreaterThanOrEqual(2);
+});
+
 test("a response says what the start of an instance cost it, when that is asked for", async () => {
   await using headrace = await Headrace.start(APP, {
     args: ["--min-instances", "0", "--server-timing", ...BRIEF],

@@ -61,7 +61,7 @@ describe("a shadow", () => {
     const metrics = await headrace.metrics();
     expect(metrics).toContain('headrace_requests_total{service="api",revision="rev-1",code="200"} 241');
     expect(metrics).toContain('headrace_requests_total{service="api",revision="rev-2",code="200"} 50');
-    await world.run("traffic", "api", "--shadow", "rev-2=0");
+    await world.run("traffic", "api", "--shadow", "0");
     await asked(headrace, 50);
     expect((await world.api<TrafficReport>(headrace, "traffic")).shadow).toBeNull();
   });

@@ -257,6 +257,20 @@ describe("headrace up", () => {
     expect((await service(headrace, "one")).uptimeMs).toBeGreaterThan(status.uptimeMs);
   });
 
+  test("listens where the environment says, if the file does not", async () => {
+    const world = await World.make();
+    writeFileSync(world.file, `services: { one: { app: one.py, python: ${PYTHON} } }\n`);
+    const { port, adminPort } = world.ports;
+    await using headrace = await Headrace.up(world.file, world.ports, {
+      ...noted,
+      PORT: "1",
+      HEADRACE_PORT: String(port),
+      HEADRACE_ADMIN_PORT: String(adminPort),
+    });
+    expect(await body(headrace, "/x")).toBe("one v1 |/x -");
+    expect((await service(headrace, "one")).service).toBe("one");
+  });
+
   test("does not start with a file that is wrong, and says all of it with line and column", async () => {
     const world = await World.make();
     writeFileSync(world.file, "services:\n  one:\n    app: gone.py\n    timeout: soon\n");

@@ -88,7 +88,7 @@ async function revisions(headrace: Headrace, name: string): Promise<readonly str
 
 const REFUSED = {
   restart_needed: /apply_failed.*cannot be changed while Headrace runs/,
-  secret_missing: /apply_failed.*NEW is secret:env\/NOT_SET, and that variable is not set/,
+  secret_missing: /file_wrong.*NEW is secret:env\/NOT_SET, and that variable is not set/,
 } as const;
 
 describe("a file that is refused is told of in the log", () => {

@@ -54,7 +54,7 @@ def missing(asked: Asked, paths: Sequence[str]) -> Optional[Missing]:
         if isinstance(spec, str):
             return {"kind": "module", "name": spec, "names": []}
         return lacking(spec.origin or "", spec, asked)
-    except Unknown:
+    except (Unknown, OSError):
         return None
 
 
@@ -140,13 +140,22 @@ def lacking(path: str, spec: Optional[ModuleSpec], asked: Asked) -> Optional[Mis
     except (OSError, SyntaxError, ValueError, RecursionError) as error:
         raise Unknown from error
     bound = names(tree)
-    if bound is None or attribute in bound:
+    if bound is None or attribute in bound or any(f".{attribute}" in text for text in packages(path)):
         return None
     search = None if spec is None else folders(spec)
     if search is not None and find(f"{asked['app']}.{attribute}", search) is not None:
         return None
     public = sorted({name for statement in tree.body for name in shallow(statement) if not name.startswith("_")})
     return {"kind": "attribute", "name": attribute, "names": public}
+
+
+def packages(path: str) -> Iterator[str]:
+    """The sources of the packages around a module: they are imported first, and may put something into it."""
+    folder = os.path.dirname(path)
+    while os.path.isfile(os.path.join(folder, "__init__.py")):
+        with open(os.path.join(folder, "__init__.py"), encoding="utf-8", errors="replace") as file:
+            yield file.read()
+        folder = os.path.dirname(folder)
 
 
 def names(tree: ast.Module) -> Optional[Set[str]]:

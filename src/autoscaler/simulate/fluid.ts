@@ -9,8 +9,10 @@ import { Scaler } from "./scaler.ts";
 import type { Trace, TraceRow } from "./trace.ts";
 import { Meter, SAMPLE_MS, type SimulationOptions, World } from "./world.ts";
 
-/** Short enough to see a start, long enough for days. */
+/** Short enough to see a start. */
 const STEP_MS = 50;
+/** While nothing changes, a step is as long as the clocks allow. Requests in flight that are so near to where they go stand still. */
+const STILL = 1e-3;
 
 /** Less of a request than this is none. */
 const NOTHING = 1e-9;
@@ -29,7 +31,8 @@ export function runFluid(
   for (const row of trace.rows) {
     for (let at = row.fromMs; at < row.toMs; ) {
       // Steps end where something is due, so that the clocks are exact.
-      const to = Math.min(at + STEP_MS, row.toMs, sampleAt, tickAt, rowAt);
+      const longest = model.still(row) ? Number.POSITIVE_INFINITY : STEP_MS;
+      const to = Math.min(at + longest, row.toMs, sampleAt, tickAt, rowAt);
       model.step(row, to);
       at = to;
       if (to >= trace.durationMs) break;
@@ -87,6 +90,16 @@ class FluidModel {
 
   sample(): void {
     this.scaler.sample(this.meter, this.#serviceTimeMs);
+  }
+
+  /** Whether what a row brings will only go on: nobody waits, no instance comes or goes, as many requests end as come. */
+  still(row: TraceRow): boolean {
+    const { world } = this;
+    if (world.waiting > 0 || world.starting > 0 || world.draining > 0) return false;
+    const steady =
+      (row.arrivals / (row.toMs - row.fromMs)) * (row.serviceTimeMs ?? this.#options.serviceTimeMs);
+    const slots = world.ready * this.#options.settings.concurrency;
+    return steady <= slots && Math.abs(steady - this.#running) <= STILL * Math.max(1, steady);
   }
 
   /** One step of time: instances become ready, requests end, come, are served, wait, give up. */
@@ -187,6 +200,7 @@ class FluidModel {
 
   /** Takes what left the line off the count, and the places that are empty off the list. */
   #settle(amount: number): void {
+    if (this.#line.length === 0) return;
     const empty = this.#head >= this.#line.length;
     this.world.waiting = empty ? 0 : Math.max(0, this.world.waiting - amount);
     if (empty || this.#head > 4_096) {

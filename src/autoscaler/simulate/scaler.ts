@@ -50,7 +50,6 @@ export class Scaler {
       ready: world.ready,
       starting: world.starting,
       startTimeMs: this.#options.startTimeMs,
-      reachable: true,
     };
     return this.#take(decide(this.#state, view, this.#options.settings));
   }

@@ -36,6 +36,25 @@ describe("a trace", () => {
     expect(expectedRequests(trace(text))).toBe(1_005);
   });
 
+  test("fields may be quoted", () => {
+    const text = '"time_s", "rate"\r\n"0","1e1"\r\n# a quote: "\r\n5 ,"20" \r\n';
+    expect(trace(text).rows.map(({ fromMs, toMs, arrivals }) => [fromMs, toMs, arrivals])).toEqual([
+      [0, 5_000, 50],
+      [5_000, 10_000, 100],
+    ]);
+  });
+
+  test("the table of headrace load is known by its titles: what was begun in each span, by its end", () => {
+    const text =
+      'time_s,span_s,warmup,started,"status_a,""b"""\r\n1,1,true,10,\r\n2,1,false,12,"odd\r\n"\r\n2.5,0.5,false,3,\r\n';
+    expect(trace(text).rows.map(({ fromMs, toMs, arrivals }) => [fromMs, toMs, arrivals])).toEqual([
+      [0, 1_000, 10],
+      [1_000, 2_000, 12],
+      [2_000, 2_500, 3],
+    ]);
+    expect(trace(text).rows.every(({ counted }) => counted)).toBe(true);
+  });
+
   // biome-ignore-start format: a table
   const wrong: readonly (readonly [string, string])[] = [
     ["", "1:1: It is empty. Write a line of titles, such as time_s,rate, and rows."],
@@ -66,6 +85,22 @@ describe("a trace", () => {
     ["time_s,rate,service_ms\n0,1,0\n", '2:5: service_ms is "0". Write a time above 0.'],
     ["time_s,rate\n5,1\n5,1\n", '3:1: time_s is "5". Write a time after that of the row before, which is 5.'],
     ["time_s,rate\n0,1,9\n", "2:5: There are 3 fields under 2 titles. Write time_s,rate."],
+    [
+      'time_s,rate\n0,"1\n',
+      '2:3: A quote is not closed. Write "…" around a whole field, and "" for a quote in it.',
+    ],
+    [
+      '"time_s","rate"\n"0","1" 2\n',
+      '2:9: There is text after a quoted field. Write "…" around a whole field, and "" for a quote in it.',
+    ],
+    [
+      'time_s,span_s,started,"odd\nname"\n1,1,x,\n',
+      '3:5: started is "x". Write a number, such as 12 or 0.5.',
+    ],
+    [
+      "time_s,span_s,started\n1,1,1\n2,5,1\n",
+      "3:1: The row begins at -3, and the one before it at 0. Write rows in the order of time.",
+    ],
     ["time_s,rate\n0\n", "2:2: There are 1 fields under 2 titles. Write time_s,rate."],
   ];
   // biome-ignore-end format: a table
@@ -75,6 +110,23 @@ describe("a trace", () => {
       ? []
       : read.problems.map((each) => `${each.line}:${each.column}: ${each.message} ${each.instead}`);
     expect(lines).toEqual([told]);
+  });
+
+  test("one that could not be replayed in seconds is told, whatever its times count from", () => {
+    expect(trace("time_s,rate\n1e9,10\n1000086400,10\n").durationMs).toBe(2 * 86_400_000);
+    for (const text of [
+      "time_s,rate\n0,10\n60,1\n1e9,10\n",
+      "time_s,rate\n0,10\n60,10\n9000000,1\n9000001,1\n",
+    ]) {
+      const read = readTrace(text);
+      if (read.ok) throw new Error("it was read");
+      expect(read.problems.map(({ line, instead }) => [line, instead])).toEqual([
+        [3, "Write a part of it, with times in seconds."],
+      ]);
+      expect(read.problems[0]!.message).toMatch(
+        /^The trace is \d+ days long, and from here on longer than 92\.$/,
+      );
+    }
   });
 
   test("all that is wrong is told at once, up to a limit", () => {

@@ -1,6 +1,6 @@
 /** What `headrace ps --why` adds. Pure. */
 
-import { showDuration } from "../../base/units.ts";
+import { showAmount, showDuration } from "../../base/units.ts";
 import type { DecisionReport, ScalingReport } from "../../model/scaling.ts";
 
 /** The autoscaler's decisions for people, oldest first. @param now Unix milliseconds */
@@ -28,10 +28,6 @@ function done({ action, count, desired }: DecisionReport): string {
 
 function seen({ seen: { ready, starting, running, waiting, refused, panicking } }: DecisionReport): string {
   const instances = `${ready} ready, ${starting} starting`;
-  const requests = `${round(running)} running, ${round(waiting)} waiting, ${round(refused)} refused`;
+  const requests = `${showAmount(running)} running, ${showAmount(waiting)} waiting, ${showAmount(refused)} refused`;
   return `${instances}; ${requests}${panicking ? "; in panic" : ""}`;
-}
-
-function round(value: number): string {
-  return String(Math.round(value * 100) / 100);
 }

@@ -211,3 +211,19 @@ test("wrong flags and too many words", async () => {
 headrace: "all" is too much. Write headrace ps.
 `);
 });
+
+test("the revisions that share the requests stand in the head, all of them", () => {
+  const share = (revision: string, weight: number) => ({
+    revision,
+    weight,
+    tags: [],
+    shadow: 0,
+    instances: 1,
+  });
+  const head = (...revisions: readonly ReturnType<typeof share>[]) =>
+    psText([{ state, status: { ...status, revisions } }]).split("\n")[0];
+  expect(head(share("rev-3", 0), share("rev-2", 40), share("rev-1", 60))).toStartWith(
+    "shop  rev-2, rev-1  http",
+  );
+  expect(head(share("rev-3", 0), share("rev-1", 100))).toStartWith("shop  rev-1  http");
+});

@@ -155,7 +155,7 @@ function one(
 ): string {
   const { line, preload } = status;
   const kind = status.interface === "" ? "" : ` (${status.interface})`;
-  const facts = [status.service, status.revision, status.url, `${status.app}${kind}`, `pid ${status.pid}`];
+  const facts = [status.service, sharing(status), status.url, `${status.app}${kind}`, `pid ${status.pid}`];
   if (!status.ready) facts.push("NOT READY");
   const head = `${facts.join("  ")}  up ${showDuration(status.uptimeMs)}\n`;
   const severalRevisions =
@@ -173,6 +173,12 @@ function one(
   const tail = `${scaling}line: ${line.waiting} of ${line.depth} waiting  preload: ${preload.level}${slotsText(status)}${limitsText(status.limits)}\n`;
   const gateways = withGateways ? table(gatewayColumns, status.gateways) : "";
   return `${head}${revisions}${mirrored}${rolling}${table(shown, status.instances)}${gateways}${tail}`;
+}
+
+/** The revisions that the requests go to. */
+function sharing({ revision, revisions }: StatusReport): string {
+  const served = revisions.filter(({ weight }) => weight > 0).map((share) => share.revision);
+  return served.length > 1 ? served.join(", ") : revision;
 }
 
 const instanceColumns: readonly Column<InstanceReport>[] = [

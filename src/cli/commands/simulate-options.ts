@@ -1,7 +1,8 @@
 /** The options of `headrace simulate`, one row each. Its help and its part of docs/cli.md are made from these rows. */
 
 import { choice, duration, integer, integerOrAuto, toggle } from "../../config/option.ts";
-import type { ValuesOf } from "../../config/parse.ts";
+import type { Parsed, ValuesOf } from "../../config/parse.ts";
+import { scalingOptions as run } from "../../config/scaling-options.ts";
 
 /** The groups in the order in which the help shows them. */
 export const simulateGroups = ["Service", "Scaling", "Run"] as const;
@@ -41,7 +42,7 @@ const serviceOptions = {
     group: "Service",
     min: 0,
     max: 10_000_000,
-    doc: "Requests that may wait for a slot; more are refused. auto: 10 x concurrency x instances.",
+    doc: "Requests that may wait for a slot; more are refused. auto: 10 x concurrency x the most instances.",
   }),
   lineWait: duration({
     flag: "line-wait",
@@ -58,7 +59,7 @@ const scalingOptions = {
     group: "Scaling",
     min: 0,
     max: 100_000,
-    fallback: 0,
+    fallback: 1,
     doc: "Fewest instances. 0: the service may go to zero.",
   }),
   maxInstances: integer({
@@ -85,36 +86,20 @@ const scalingOptions = {
     fallback: 1,
     doc: "Fewest instances while there is any demand.",
   }),
-  target: integer({
-    flag: "target",
-    group: "Scaling",
-    min: 1,
-    max: 100,
-    fallback: 70,
-    doc: "Target utilisation: percent of an instance's slots that are to be used.",
-  }),
-  targetRps: integer({
-    flag: "target-rps",
-    group: "Scaling",
-    min: 0,
-    max: 10_000_000,
-    fallback: 0,
-    doc: "Requests per second that an instance manages, of which the target utilisation is to be used. 0: not a target.",
-  }),
-  stableWindow: duration({
-    flag: "stable-window",
-    group: "Scaling",
-    min: "6s",
-    fallback: "60s",
-    doc: "Window of the average that is followed in quiet times.",
-  }),
+  // The rows of `headrace run` itself: the same names, defaults and meaning.
+  scaleTarget: run.scaleTarget,
+  targetRps: run.targetRps,
+  stableWindow: run.stableWindow,
+  scaleDownDelay: run.scaleDownDelay,
+  scaleToZeroAfter: run.scaleToZeroAfter,
+  lineDrain: run.lineDrain,
   panicWindowPercentage: integer({
     flag: "panic-window-percentage",
     group: "Scaling",
     min: 1,
     max: 100,
     fallback: 10,
-    doc: "The panic window in percent of the stable window.",
+    doc: "The panic window in percent of the stable window. Default: that, or what makes it 6 s.",
   }),
   panicThresholdPercentage: integer({
     flag: "panic-threshold-percentage",
@@ -140,29 +125,11 @@ const scalingOptions = {
     fallback: 2,
     doc: "A decision at most divides the instances by this.",
   }),
-  scaleDownDelay: duration({
-    flag: "scale-down-delay",
-    group: "Scaling",
-    fallback: "0",
-    doc: "Fewer instances must have been enough for this long.",
-  }),
-  scaleToZeroGrace: duration({
-    flag: "scale-to-zero-grace-period",
-    group: "Scaling",
-    fallback: "30s",
-    doc: "The last instance stays this long after the stable window has become empty.",
-  }),
   cheapStart: duration({
     flag: "cheap-start",
     group: "Scaling",
     fallback: "1s",
     doc: "Where a start takes at most this long, a line is answered at once, without waiting for a tick. 0: never.",
-  }),
-  lineDrain: duration({
-    flag: "line-drain",
-    group: "Scaling",
-    fallback: "0",
-    doc: "Time in which a line should be worked off: the longer, the fewer instances it orders. 0: each request that waits counts as a slot.",
   }),
 } as const;
 
@@ -211,3 +178,4 @@ const outputOptions = {
 export const simulateOptions = { ...serviceOptions, ...scalingOptions, ...outputOptions } as const;
 
 export type SimulateValues = ValuesOf<typeof simulateOptions>;
+export type ParsedSimulate = Parsed<typeof simulateOptions>;

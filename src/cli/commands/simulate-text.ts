@@ -17,9 +17,10 @@ export function simulateHelp(columns: number): string {
   return `Replays a trace of arrivals through the autoscaler, in seconds, and starts nothing: instances, waits, refusals.
 
 Usage
-  headrace simulate TRACE.csv [flags]
+  headrace simulate TRACE [flags]
 
-  TRACE.csv has a line of titles and a row for each change of the load:
+  TRACE is the lines of an --access-log json, the table of a headrace load --csv, or a table of your own; - reads it from stdin.
+  Such a table has a line of titles and a row for each change of the load:
       time_s,rate         time_s,arrivals,service_ms
       0,10                0,600,80
       60,500              60,30000,80
@@ -29,6 +30,7 @@ Usage
   service_ms  mean time a request holds its slot; may be left out
   service_cv  its standard deviation over its mean; may be left out
 ${sections.join("")}
+CPU and memory are not replayed: no trace says what they would be, so --scale-cpu and --scale-memory have no part here.
 Durations: 500ms, 30s, 5m; a bare number is seconds. docs/autoscaler.md explains the rules.
 `;
 }

@@ -2,9 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defaultSettings } from "../../autoscaler/settings.ts";
+import { type AutoscalerSettings, defaultSettings } from "../../autoscaler/settings.ts";
 import type { TimelineRow } from "../../autoscaler/simulate/world.ts";
 import { ownVariable } from "../../config/option.ts";
+import { runOptions } from "../../config/options.ts";
+import { parse } from "../../config/parse.ts";
+import { scalingPart } from "../../config/scaling.ts";
+import { scalingOptions } from "../../config/scaling-options.ts";
+import { autoscalerSettings } from "../../platform/autoscaler-settings.ts";
 import { main } from "../main.ts";
 import { memoryIo } from "../testing.ts";
 import { simulateGroups, simulateOptions } from "./simulate-options.ts";
@@ -33,7 +38,7 @@ describe("headrace simulate", () => {
     expect([code, err]).toEqual([0, ""]);
     const lines = out.split("\n");
     expect(lines[0]).toBe(
-      "flood.csv: 1m20s, 10 slots at 70 %, 0 to 100 instances, start 100ms, request by request, seed 1",
+      "flood.csv: 1m20s, 10 slots at 70 %, 1 to 100 instances, start 100ms, request by request, seed 1",
     );
     expect(lines[2]!.trim().split(/\s{2,}/)).toEqual([
       "TIME",
@@ -93,7 +98,7 @@ describe("headrace simulate", () => {
       model: "events",
       options: {
         settings: { concurrency: 10, requestsPerSecond: 100, maxInstances: 7 },
-        lineDepth: "auto",
+        lineDepth: 700,
         serviceCv: 0,
         even: true,
         intervalMs: 20_000,
@@ -136,6 +141,19 @@ headrace simulate --help lists all flags and the columns of a trace.
 `);
   });
 
+  test("refuses what would not end, or print too much", async () => {
+    writeFileSync(join(folder, "large.csv"), "time_s,rate\n0,100000\n3600,0\n");
+    const { code, out, err } = await call("large.csv", "--interval", "1ms", "--model", "events");
+    expect([code, out]).toEqual([2, ""]);
+    expect(
+      err,
+    ).toBe(`headrace: --interval: This trace would have 7200000 rows, of 10000 at most. Write at least 720ms.
+headrace: --model: This trace has 360000000 requests; at most 20000000 are followed one by one. Write --model fluid.
+`);
+    writeFileSync(join(folder, "far.csv"), "time_s,rate\n0,10\n1e9,10\n");
+    expect((await call("far.csv")).err).toStartWith("headrace: far.csv:2:1: The trace is 23148 days long");
+  });
+
   test("takes one trace", async () => {
     expect((await call("flood.csv", "wrong.csv")).err).toStartWith(
       'headrace: There is one trace to a command: "wrong.csv" is too much. Write headrace simulate flood.csv and its flags.\n',
@@ -165,11 +183,50 @@ headrace simulate --help lists all flags and the columns of a trace.
 });
 
 describe("its options", () => {
-  test("have the autoscaler's own defaults", async () => {
-    const { out } = await call("flood.csv", "--json");
-    expect((JSON.parse(out) as { options: { settings: unknown } }).options.settings).toEqual({
-      ...defaultSettings,
-    });
+  const settings = async (...argv: string[]) => {
+    const { out } = await call("flood.csv", "--json", ...argv);
+    return (JSON.parse(out) as { options: { settings: AutoscalerSettings } }).options.settings;
+  };
+
+  test("have the autoscaler's own defaults, and those of headrace run", async () => {
+    expect(await settings()).toEqual({ ...defaultSettings, minInstances: 1, lineDrainMs: null });
+  });
+
+  test("mean what they mean to headrace run, under the same names", async () => {
+    const argv = [
+      ...["--min-instances", "0", "--scale-target", "50%", "--target-rps", "100"],
+      ...[
+        "--scale-to-zero-after",
+        "12s",
+        "--line-drain",
+        "3s",
+        "--scale-down-delay",
+        "20s",
+        "--concurrency",
+        "7",
+      ],
+    ];
+    const { scaling } = scalingPart(parse(runOptions, ["main.py", ...argv], {}));
+    const own = autoscalerSettings(scaling!, 7);
+    expect(await settings(...argv)).toEqual(own);
+    expect(own.stableWindowMs).toBe(12_000);
+    for (const { flag } of Object.values(scalingOptions)) {
+      // What requests use stands in no trace.
+      const replayed = !["scale-cpu", "scale-memory"].includes(flag);
+      expect([flag, Object.values(simulateOptions).some((row) => row.flag === flag)]).toEqual([
+        flag,
+        replayed,
+      ]);
+    }
+  });
+
+  test("contradict each other as those of headrace run do", async () => {
+    const { err } = await call("flood.csv", "--stable-window", "2m", "--min-instances", "0");
+    expect(err).toStartWith(
+      "headrace: --stable-window: A service is idle when the stable window of 2m is empty",
+    );
+    expect((await call("flood.csv", "--stable-window", "2h")).err).toContain("Write at most 1h.");
+    expect((await call("flood.csv", "--scale-to-zero-after", "20s")).err).toContain("Add --min-instances 0.");
   });
 
   test("have one name each, stand in a group, and read their own default", () => {

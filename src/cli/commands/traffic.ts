@@ -31,11 +31,12 @@ function readTag(entry: string): { readonly tag: string; readonly revision: stri
   return tag === undefined || revisionNumber(revision!) === null ? null : { tag, revision: revision! };
 }
 
-/** @throws HeadraceError when it is none */
-function mirroredBy(entry: string): ShadowReport {
+/** Null: none. @throws HeadraceError when it cannot be read */
+function mirroredBy(entry: string): ShadowReport | null {
+  if (/^0%?$/.test(entry)) return null;
   const share = readShare(entry);
   if (share !== null) return { revision: share.revision, percent: share.weight };
-  const message = `--shadow: ${JSON.stringify(entry)} cannot be used. Write a revision and its share, such as rev-7=5%.`;
+  const message = `--shadow: ${JSON.stringify(entry)} cannot be used. Write a revision and its share, such as rev-7=5%, or 0.`;
   throw new HeadraceError("invalid_value", message, { exit: Exit.USAGE });
 }
 

@@ -15,7 +15,7 @@ export const upOptions = {
     flag: "fresh",
     group: "File",
     fallback: false,
-    doc: "Begins with a new revision of every service, which gets all requests, whatever the traffic was before.",
+    doc: "Begins with a new revision of every service, which gets all requests; tags and shadows are taken away.",
   }),
   stateDir: text({
     flag: "state-dir",

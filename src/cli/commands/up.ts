@@ -9,6 +9,7 @@ import { absolute, type Facts } from "../../config/resolve.ts";
 import { ensureRunDir } from "../../config/rundir.ts";
 import { stateDirPath } from "../../config/statedir.ts";
 import type { RunningApplication } from "../../platform/application.ts";
+import type { Ledger } from "../../platform/revisions/ledger.ts";
 import type { ApplicationWatch } from "../../platform/watch-application.ts";
 import { applicationPorts } from "../admin-ports.ts";
 import { cliRecord } from "../events.ts";
@@ -66,15 +67,19 @@ export async function up(argv: readonly string[], io: Io): Promise<number> {
   const config = application.services[0]!.run;
   const { stateDir: given } = parsed.values;
   const stateDir = given === "" ? stateDirPath(io.env, application) : absolute(given, facts.cwd);
+  const { Ledger } = await import("../../platform/revisions/ledger.ts");
+  // First of all: where another one has the state, its logs are none of ours.
+  const ledger = new Ledger(stateDir);
   const telling = openTelling({ config, folder: join(stateDir, "logs"), about: {}, io });
   const { log, flushNow } = telling.logs;
   const deaf = tellFaults({ log, flushNow, exit: process.exit });
   try {
-    const around = { io, ...telling, facts, env: io.env, stateDir, fresh: parsed.values.fresh };
+    const around = { io, ...telling, facts, env: io.env, ledger, fresh: parsed.values.fresh };
     return await new Up(application, around).serve(parsed.values.watch);
   } finally {
     deaf();
     await telling.close();
+    ledger.close();
   }
 }
 
@@ -88,8 +93,7 @@ interface Surroundings extends Telling {
   readonly io: Io;
   readonly facts: Facts;
   readonly env: Environment;
-  /** Absolute. */
-  readonly stateDir: string;
+  readonly ledger: Ledger;
   readonly fresh: boolean;
 }
 
@@ -115,7 +119,7 @@ class Up {
       const admin = this.#openAdmin(runDir, signals.stop);
       const { startApplication } = await import("../../platform/application.ts");
       const starting = startApplication(this.#application, {
-        stateDir: this.#around.stateDir,
+        ledger: this.#around.ledger,
         fresh: this.#around.fresh,
         log: (record) => logs.log(this.#running === null ? withoutTraceback(record) : record),
         output: logs.output,

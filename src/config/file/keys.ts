@@ -5,8 +5,8 @@
  * Names follow Kubernetes, Knative and Cloud Run where they mean the same thing.
  */
 
-import { checkUrlPath } from "../checks.ts";
-import { choice, integer, list, type Option, percent, text, toggle } from "../option.ts";
+import { checkUrlPath, LIKE } from "../checks.ts";
+import { anyCase, choice, integer, list, type Option, percent, text, toggle } from "../option.ts";
 import { dnsLabel } from "../service.ts";
 import { group, type ListShape, type MapShape, sets, type TableShape, value } from "./shape.ts";
 
@@ -19,6 +19,7 @@ function checked(
     readonly doc: string;
     readonly placeholder: string;
     readonly fallback?: string;
+    readonly like: string;
   },
   check: (text: string) => string | null,
 ): Option<string> {
@@ -31,6 +32,12 @@ function checked(
     },
   };
 }
+
+const LETTER = "[a-zA-Z0-9]";
+const HOST_PART = `${LETTER}([a-zA-Z0-9-]*${LETTER})?`;
+const HOST = `(\\*\\.)?(${HOST_PART}\\.)*${HOST_PART}`;
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const LABEL = "(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*";
 
 /** Says what would be a good host of a route, or null: a name, `*.name` for all below it. */
 export function checkHost(host: string): string | null {
@@ -63,6 +70,7 @@ const route: MapShape = {
         {
           ...own("host", "Host of the requests; *.shop.test for all below it. Default: any."),
           placeholder: "HOST",
+          like: HOST,
         },
         checkHost,
       ),
@@ -72,6 +80,7 @@ const route: MapShape = {
         {
           ...own("path", "Path that requests begin with, by whole segments. The longest path wins."),
           placeholder: "/PATH",
+          like: LIKE.urlPath,
           fallback: "/",
         },
         checkUrlPath,
@@ -82,6 +91,7 @@ const route: MapShape = {
         ...own("methods", "Only these methods; GET is HEAD as well. Default: any."),
         placeholder: "METHOD",
         check: checkMethod,
+        like: METHODS.map(anyCase).join("|"),
       }),
     ),
     headers: value(
@@ -93,6 +103,7 @@ const route: MapShape = {
         placeholder: "HEADER",
         commas: false,
         check: checkHeader,
+        like: `${TOKEN}(: ?[ -~]+)?`,
       }),
     ),
     strip: value(
@@ -109,6 +120,7 @@ const route: MapShape = {
             "Stands in for the prefix in the path that the app sees. Not together with strip.",
           ),
           placeholder: "/PATH",
+          like: LIKE.urlPath,
         },
         checkUrlPath,
       ),
@@ -132,6 +144,7 @@ const limits: ListShape = {
           {
             ...own("path", "Path that the requests begin with, by whole segments, as the app sees it."),
             placeholder: "/PATH",
+            like: LIKE.urlPath,
             fallback: "/",
           },
           checkUrlPath,
@@ -166,7 +179,7 @@ function checkToken(name: string): string | null {
 }
 
 const named = (flag: string, doc: string) =>
-  value(checked({ ...own(flag, doc), placeholder: "NAME" }, checkToken));
+  value(checked({ ...own(flag, doc), placeholder: "NAME", like: TOKEN }, checkToken));
 
 const balanceFactor: Option<number> = {
   ...percent({
@@ -178,10 +191,11 @@ const balanceFactor: Option<number> = {
   }),
   fallbackText: "125%",
   schema: {
-    type: ["integer", "string"],
-    minimum: 0,
-    maximum: 1000,
-    pattern: "^(0|1[0-9][0-9]|[2-9][0-9][0-9]|1000) ?%?$",
+    anyOf: [
+      { const: 0 },
+      { type: "integer", minimum: 101, maximum: 1000 },
+      { type: "string", pattern: "^(0|(?!100)[1-9][0-9]{2}|1000) ?%?$" },
+    ],
   },
   read(entry) {
     const share = /^(\d{1,4}) ?%?$/.exec(entry);
@@ -205,6 +219,7 @@ const affinity = group(
     ),
     balanceFactor: value(balanceFactor),
   },
+  ["header", "cookie", "query"],
 );
 
 const split = group(
@@ -214,11 +229,13 @@ const split = group(
     cookie: named("cookie", "Cookie whose value is the key."),
     query: named("query", "Query parameter whose value is the key."),
   },
+  ["header", "cookie", "query"],
 );
 
 /** A value of any kind, empty ones included. */
 const variable: Option<string> = {
   ...text({ ...own("env", "Its value."), placeholder: "VALUE" }),
+  schema: { type: ["string", "number", "boolean"] },
   read: (entry) => ({ ok: true, value: entry }),
 };
 
@@ -240,6 +257,7 @@ const serviceKeys: MapShape["keys"] = {
           "File or module of a function, with its name: jobs.py:thumbnail, shop.jobs:thumbnail. Instead of app.",
         ),
         placeholder: "APP:NAME",
+        like: ".+:[A-Za-z_][A-Za-z0-9_.]*",
       },
       (entry) =>
         /.:[A-Za-z_][\w.]*$/.test(entry)
@@ -262,6 +280,8 @@ const serviceKeys: MapShape["keys"] = {
     shape: {
       kind: "table",
       placeholder: "KEY",
+      like: "[A-Za-z_][A-Za-z0-9_]*",
+      required: false,
       name: (name) =>
         /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? null : "Write letters, digits and underscores.",
       each: { kind: "value", option: variable, run: null, secrets: true },
@@ -333,6 +353,7 @@ const redirects: ListShape = {
               "Where to: a path, or a whole URL. What follows the prefix is kept when it ends with /*.",
             ),
             placeholder: "URL",
+            like: "(https?://[^/ ]+)?/[!-~]*",
           },
           (to) =>
             /^(https?:\/\/[^\s/]+)?\/[\x21-\x7e]*$/.test(to)
@@ -356,9 +377,11 @@ const redirects: ListShape = {
 const services: TableShape = {
   kind: "table",
   placeholder: "NAME",
+  like: LABEL,
+  required: true,
   name: (name) =>
     dnsLabel(name) === name ? null : "Write lower case letters, digits and dashes, at most 63.",
-  each: { kind: "map", keys: serviceKeys },
+  each: { kind: "map", keys: serviceKeys, oneOf: ["app", "function"] },
 };
 
 /** The whole file. Keys that begin with x- are the user's own, for anchors. */
@@ -370,6 +393,7 @@ export const application: MapShape = {
         {
           ...own("name", "Name of the application. Default: the name of the file's folder."),
           placeholder: "NAME",
+          like: LABEL,
         },
         (name) => (dnsLabel(name) === name ? null : "lower case letters, digits and dashes, at most 63"),
       ),

@@ -1,41 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is how files refer to variables
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runOptions } from "../options.ts";
-import type { Facts } from "../resolve.ts";
-import type { ApplicationConfig } from "./config.ts";
 import { application, elsewhere } from "./keys.ts";
-import { loadFile, readFile } from "./load.ts";
-import type { FileProblem } from "./problem.ts";
+import { readFile } from "./load.ts";
 import type { Shape } from "./shape.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "headrace-file-"));
-for (const app of ["main.py", "jobs.py", "legacy.py"]) writeFileSync(join(folder, app), "");
-const FILE = join(folder, "headrace.yaml");
-
-const facts: Facts = {
-  cwd: "/",
-  cores: 2,
-  sharesPorts: true,
-  stdoutIsTerminal: false,
-  stderrIsTerminal: false,
-};
-
-function good(source: string, env: Record<string, string> = {}): ApplicationConfig {
-  const loaded = readFile(source, FILE, env, facts);
-  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems, null, 1));
-  return loaded.application;
-}
-
-function bad(source: string, env: Record<string, string> = {}): readonly FileProblem[] {
-  const loaded = readFile(source, FILE, env, facts);
-  if (loaded.ok) throw new Error("the file was accepted");
-  return loaded.problems;
-}
-
-const where = ({ path, place, code }: FileProblem) => `${place.line}:${place.column} ${path} ${code}`;
+import { bad, FILE, facts, folder, good, where } from "./testing.ts";
 
 const SHOP = `
 name: shop
@@ -154,6 +125,42 @@ services:
     expect(of("resources: { memory: 1Pi, cpu: 1e-1 }")).toMatchObject({ memory: 2 ** 50, cpu: 0.1 });
     expect(of("timeout: .5s, line: { wait: 500us }")).toMatchObject({ timeoutMs: 500, lineWaitMs: 1 });
     expect(of("scale: { min: 1, target: 70.5% }").scaling).toMatchObject({ targetUtilization: 0.705 });
+  });
+
+  test("leaves to the environment what it does not say of what all services share", () => {
+    const env = {
+      HEADRACE_PORT: "9001",
+      PORT: "9002",
+      HEADRACE_HTTP2: "off",
+      HEADRACE_ADMIN_PORT: "9003",
+      HEADRACE_LOG_LEVEL: "warn",
+      HEADRACE_GATEWAYS: "3",
+      HEADRACE_CONCURRENCY: "7",
+      WEB_CONCURRENCY: "9",
+    };
+    const of = (more: string) =>
+      good(`${more}\nservices: { a: { app: main.py }, b: { app: jobs.py, route: { path: /b } } }`, env)
+        .services;
+    for (const { run } of of("")) {
+      expect(run).toMatchObject({ port: 9001, http2: false, adminPort: 9003, logLevel: "warn", gateways: 3 });
+      // Of a service the file says all.
+      expect(run).toMatchObject({ concurrency: 80, instances: 1 });
+    }
+    expect(of("listen: { port: 80 }\nlogs: { level: error }")[1]!.run).toMatchObject({
+      port: 80,
+      http2: false,
+      logLevel: "error",
+    });
+    const [problem, ...more] = bad("services: { a: { app: main.py } }", { HEADRACE_PORT: "many" });
+    expect(problem).toMatchObject({ message: '$HEADRACE_PORT: "many" cannot be used.', path: "" });
+    const same = bad("services: { a: { app: main.py }, b: { app: jobs.py, route: { path: /b } } }", {
+      HEADRACE_ADMIN_PORT: "8080",
+    });
+    expect(same.map(({ path, message }) => `${path} ${message}`)).toEqual([
+      " $HEADRACE_ADMIN_PORT: Port 8080 is the app's own.",
+    ]);
+    expect(more).toEqual([]);
+    good("listen: { port: 80 }\nservices: { a: { app: main.py } }", { HEADRACE_PORT: "many" });
   });
 
   test("follows anchors, merges and the user's own keys", () => {
@@ -316,33 +323,6 @@ describe("what is wrong", () => {
     expect(conflict[0]!.message).toBe("At least 52 and at most ${N} cannot be.");
   });
 
-  test("is no YAML, an empty file, a list, an alias bomb, a loop", () => {
-    expect(bad("services: { a: ").map(({ code }) => code)).toContain("file_invalid");
-    expect(bad("services: {}\nservices: {}").length).toBeGreaterThan(0);
-    const said = (source: string) => bad(source).map(({ message }) => message);
-    expect(said("")).toEqual(["The file is empty."]);
-    expect(said("# nothing\n")).toEqual(["The file is empty."]);
-    expect(said("x-a: 1")).toEqual(["The file has no services."]);
-    expect(said("- a")).toEqual(["The file is a list, not keys and their values."]);
-    expect(said("hello")).toEqual(["The file is a single value, not keys and their values."]);
-    expect(said("services: {}\n---\nservices: {}")).toEqual([
-      "A second document begins here, and a file is one.",
-    ]);
-    expect(said("services:\n\ta: 1")).toEqual(["A tab stands where a line is indented."]);
-    for (const levels of [150, 20_000]) {
-      const deep = `services: ${"[".repeat(levels)}${"]".repeat(levels)}`;
-      expect(said(deep)).toEqual(["The file is nested too deeply."]);
-    }
-    expect(bad("services:").map(({ message }) => message)).toEqual(["There is no service."]);
-    const bomb = ["x-a: &a [1,2,3,4,5,6,7,8,9,10]"];
-    for (const [index, name] of [..."bcdefgh"].entries()) {
-      const before = `*${"abcdefgh"[index]}`;
-      bomb.push(`x-${name}: &${name} [${Array(10).fill(before).join(",")}]`);
-    }
-    expect(bad(bomb.join("\n"))[0]!.message).toContain("too many parts");
-    expect(bad("x-a: &a { b: *a }\nservices: {}").length).toBeGreaterThan(0);
-  });
-
   test("is a route that asks for what another has, a redirect included", () => {
     const of = (...services: string[]) =>
       bad(
@@ -423,48 +403,6 @@ describe("what is wrong", () => {
     expect(of("resources: { memory: 256m }")).toEqual(["Write 256M or 256Mi: a small m is a thousandth."]);
     expect(of("resources: { memory: 0.1 }")[0]).toContain("Write a size, such as 64KiB");
     expect(of("resources: { cpu: 1m }")[0]).toContain("at least 10m");
-  });
-
-  test("is an alias of no anchor, each of them, where it stands", () => {
-    const problems = bad("services:\n  a: { app: main.py, scale: *nope, limits: *gone }\nx-a: &gone {}\n");
-    expect(problems.map(({ place, message }) => `${place.line}:${place.column} ${message}`)).toEqual([
-      "2:29 There is no anchor &nope.",
-      "2:44 There is no anchor &gone.",
-    ]);
-  });
-
-  test("is not an anchor that is given anew: an alias means the last one before it", () => {
-    const { services } = good(`
-x-one: &n 3
-x-two: { of: &m { concurrency: *n } }
-x-three: &n 5
-services:
-  a: { <<: *m, app: main.py, route: { path: /a } }
-  b: { app: main.py, concurrency: *n, route: { path: /b } }
-`);
-    expect(services.map(({ run }) => run.concurrency)).toEqual([3, 5]);
-  });
-
-  test("is a file that is too large, or not in UTF-8", () => {
-    const of = (content: string | Uint8Array) => {
-      writeFileSync(join(folder, "other.yaml"), content);
-      const loaded = loadFile("other.yaml", {}, { ...facts, cwd: folder });
-      if (loaded.ok) throw new Error("the file was accepted");
-      return loaded.problems.map(({ place, message }) => `${place.line}:${place.column} ${message}`);
-    };
-    const latin1 = Buffer.from("services:\n  a: { app: main.py, env: { A: \xe4 } }\n", "latin1");
-    expect(of(latin1)).toEqual([
-      `2:32 The file ${join(folder, "other.yaml")} is no UTF-8 text from here on.`,
-    ]);
-    expect(of(`services: { a: { app: main.py } }\n${"#".repeat(4 * 2 ** 20)}`)).toEqual([
-      `1:1 The file ${join(folder, "other.yaml")} is larger than 4MiB.`,
-    ]);
-  });
-
-  test("is a file that is not there", () => {
-    const loaded = loadFile("", {}, { ...facts, cwd: "/nowhere" });
-    expect(loaded.ok).toBe(false);
-    if (!loaded.ok) expect(loaded.problems[0]!.message).toContain("/nowhere/headrace.yaml does not exist");
   });
 });
 

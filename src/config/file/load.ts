@@ -3,7 +3,8 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { loadParsed } from "../load.ts";
-import type { Environment } from "../parse.ts";
+import { type RunOptionName, runOptions } from "../options.ts";
+import { type Environment, readEnvironment } from "../parse.ts";
 import type { Problem } from "../problem.ts";
 import { absolute, type Facts, type ParsedRun } from "../resolve.ts";
 import { appPlace, dnsLabel, isFileApp } from "../service.ts";
@@ -15,6 +16,7 @@ import { readDocument } from "./document.ts";
 import { application } from "./keys.ts";
 import { inOrder, Places, type ProblemAt } from "./places.ts";
 import { type FileProblem, fileProblem } from "./problem.ts";
+import type { Shape } from "./shape.ts";
 import { readSource } from "./source.ts";
 
 /** Names that are looked for, in this order. */
@@ -62,8 +64,11 @@ export function readFile(source: string, file: string, env: Environment, facts: 
   const services: ServiceConfig[] = [];
   const notices: FileProblem[] = [];
   const where = new Places(checked.read, checked.references);
+  const around = environmentOf(drafted.services, env);
+  problems.push(...around.problems.map((problem) => where.ofVariable(problem)));
   for (const service of drafted.services) {
-    const loaded = loadService(service, dirname(file), facts);
+    const parsed = withEnvironment(service.parsed, around.found);
+    const loaded = loadService({ ...service, parsed }, dirname(file), facts);
     problems.push(...where.all(loaded.problems, service));
     notices.push(...where.all(loaded.notices, service));
     if (loaded.config !== null) services.push(loaded.config);
@@ -92,6 +97,29 @@ export function readFile(source: string, file: string, env: Environment, facts: 
     notices: unique(notices).map(where.written),
     ...parts,
   };
+}
+
+/** Options of which all services have the same: what the file says outside of them. */
+function* sharedOptions(shape: Shape): Generator<RunOptionName> {
+  if (shape.kind === "value" && shape.run !== null) yield shape.run;
+  if (shape.kind === "map") for (const key of Object.values(shape.keys)) yield* sharedOptions(key.shape);
+}
+
+/** The variables of those options of which the file says nothing. */
+function environmentOf(services: readonly ServiceDraft[], env: Environment) {
+  const [any] = services;
+  const names = [...sharedOptions(application)].filter((name) => any?.parsed.origins[name] === "");
+  return readEnvironment(runOptions, names, env);
+}
+
+function withEnvironment(parsed: ParsedRun, found: ReturnType<typeof environmentOf>["found"]): ParsedRun {
+  const values: Record<string, unknown> = { ...parsed.values };
+  const origins: Record<string, string> = { ...parsed.origins };
+  for (const [name, { value, origin }] of found) {
+    values[name] = value;
+    origins[name] = origin;
+  }
+  return { ...parsed, values: values as ParsedRun["values"], origins: origins as ParsedRun["origins"] };
 }
 
 function loadService(

@@ -48,10 +48,19 @@ export class Places {
     instead: asWritten(problem.instead, this.#references),
   });
 
+  /** One of a variable that stands in no file. */
+  ofVariable({ subject, code, message, instead }: Problem): FileProblem {
+    return this.at([], code, `${subject}: ${message}`, instead);
+  }
+
   /** Problems that speak of flags become problems that speak of keys. */
   *all(problems: readonly Problem[], service: ServiceDraft): Generator<FileProblem> {
     const app = service.read.keys.get("app") ?? service.read.keys.get("function");
     for (const { subject, code, message, instead } of problems) {
+      if (subject.startsWith("$")) {
+        yield this.ofVariable({ subject, code, message: keyOfFlag(message), instead: keyOfFlag(instead) });
+        continue;
+      }
       const paths = [subject, app?.path ?? "", service.read.path].filter((path) => path !== "");
       yield this.at(paths, code, keyOfFlag(message), keyOfFlag(instead));
     }

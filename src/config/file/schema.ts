@@ -8,6 +8,9 @@ import { keyOfFlag } from "./translate.ts";
 /** Anything with a reference in it is checked when the reference is known. */
 const REFERENCE = { type: "string", pattern: "\\$\\{" } as const;
 
+/** A key without a value is a map without keys. */
+const EMPTY = ["object", "null"] as const;
+
 /** The schema of a whole file, draft 2020-12. */
 export function jsonSchema(): JsonSchema {
   const root = mapSchema(application);
@@ -27,11 +30,15 @@ function schemaOf(shape: Shape): JsonSchema {
     case "map":
       return mapSchema(shape);
     case "table":
-      return { type: "object", additionalProperties: schemaOf(shape.each) };
+      return {
+        ...(shape.required ? { type: "object", minProperties: 1 } : { type: EMPTY }),
+        propertyNames: { pattern: `^(${shape.like})$` },
+        additionalProperties: schemaOf(shape.each),
+      };
     case "list": {
       const item = schemaOf(shape.item);
       const several = { type: "array", items: item };
-      return shape.single ? { anyOf: [item, several] } : several;
+      return { anyOf: [...(shape.single ? [item] : []), several, { type: "null" }] };
     }
   }
 }
@@ -43,17 +50,18 @@ function valueSchema({ option }: ValueShape): JsonSchema {
   return fallback === "" ? typed : { ...typed, default: fallback };
 }
 
-function mapSchema({ keys }: MapShape): JsonSchema {
+function mapSchema({ keys, oneOf = [] }: MapShape): JsonSchema {
   const properties: Record<string, JsonSchema> = {};
   for (const [name, key] of Object.entries(keys)) {
     properties[name] = { description: keyOfFlag(key.doc), ...schemaOf(key.shape) };
   }
   const required = Object.keys(keys).filter((name) => keys[name]!.required === true);
   return {
-    type: "object",
+    type: required.length + oneOf.length === 0 ? EMPTY : "object",
     properties,
     additionalProperties: false,
     ...(required.length === 0 ? {} : { required }),
+    ...(oneOf.length === 0 ? {} : { oneOf: oneOf.map((name) => ({ required: [name] })) }),
   };
 }
 

@@ -22,6 +22,8 @@ export interface ValueShape {
 export interface MapShape {
   readonly kind: "map";
   readonly keys: Readonly<Record<string, Key>>;
+  /** Keys of which one is written, and only one; build.ts says so in words of its own. */
+  readonly oneOf?: readonly string[];
 }
 
 export interface Key {
@@ -38,6 +40,10 @@ export interface TableShape {
   readonly placeholder: string;
   /** Says what is wrong with a name, or null. */
   readonly name: (name: string) => string | null;
+  /** What a name is like as a whole, for the JSON Schema. */
+  readonly like: string;
+  /** Whether there must be one. */
+  readonly required: boolean;
   readonly each: Shape;
 }
 
@@ -60,6 +66,6 @@ export function value(option: AnyOption, more: { readonly required?: boolean } =
 }
 
 /** A group of keys. */
-export function group(doc: string, keys: MapShape["keys"]): Key {
-  return { shape: { kind: "map", keys }, doc };
+export function group(doc: string, keys: MapShape["keys"], oneOf: readonly string[] = []): Key {
+  return { shape: { kind: "map", keys, oneOf }, doc };
 }

@@ -2,7 +2,7 @@
 
 import { Exit, HeadraceError } from "../../base/errors.ts";
 import { revisionName, revisionNumber } from "../../config/service.ts";
-import type { TrafficWish } from "../../model/revision.ts";
+import type { ShadowReport, TrafficWish } from "../../model/revision.ts";
 import type { RevisionRecord } from "./record.ts";
 import type { ServiceState } from "./store.ts";
 import {
@@ -11,6 +11,7 @@ import {
   checkedShadow,
   checkedTargets,
   collectable,
+  type Mirrored,
   needed,
   type Target,
   type Traffic,
@@ -33,6 +34,11 @@ export function withRevision(
 ): ServiceState {
   const revisions = new Map(state.revisions).set(record.number, record);
   return collected(withTargets({ ...state, revisions }, targets), back);
+}
+
+/** Without what leads to a revision besides the shares: tags and shadow. */
+export function alone(state: ServiceState): ServiceState {
+  return { ...state, traffic: { ...state.traffic, tags: [], shadow: null } };
 }
 
 /**
@@ -66,11 +72,12 @@ export function withWish(state: ServiceState, wish: TrafficWish): ServiceState {
   const tags = changedTags(state.traffic.tags, { set, remove: wish.untag ?? [] }, known);
   const changed = withTargets(state, targets);
   const { shadow: mirrored } = wish;
-  const shadow =
-    mirrored === undefined
-      ? state.traffic.shadow
-      : checkedShadow({ revision: numberOf(mirrored.revision), percent: mirrored.percent }, known);
+  const shadow = mirrored === undefined ? state.traffic.shadow : mirrored && wantedShadow(mirrored, known);
   return { ...changed, traffic: { targets, tags, shadow } };
+}
+
+function wantedShadow({ revision, percent }: ShadowReport, known: ReadonlySet<number>): Mirrored | null {
+  return checkedShadow({ revision: numberOf(revision), percent }, known);
 }
 
 /**

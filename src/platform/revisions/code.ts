@@ -10,6 +10,7 @@ import { existsSync } from "node:fs";
 import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { ignoredFolders } from "../../instances/index.ts";
+import { notWritten } from "./not-written.ts";
 
 /** More than that is no app's source: then nothing is kept. */
 const MOST_FILES = 20_000;
@@ -41,6 +42,7 @@ export function sourcesOf(codeDir: string, digest: string, folders: readonly str
 
 /**
  * Digests the code as it is now, and keeps it. Files that are alike are one on the disk, over all revisions.
+ * @throws HeadraceError state_not_written
  * @returns the digest: SHA-256 over the path of each file in its folder, and its content, in order; empty when it is too much to keep
  */
 export async function keepCode(codeDir: string, folders: readonly string[]): Promise<string> {
@@ -51,11 +53,22 @@ export async function keepCode(codeDir: string, folders: readonly string[]): Pro
   if (existsSync(target)) return digest;
   // Whole or not at all, whenever we are killed.
   const draft = join(codeDir, `.${digest}.${process.pid}`);
+  try {
+    await rm(draft, { recursive: true, force: true });
+    for (const index of codeFolders(folders).keys())
+      await mkdir(join(draft, String(index)), { recursive: true, mode: 0o700 });
+    await writeFiles(codeDir, draft, files);
+    await rename(draft, target);
+    return digest;
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true }).catch(() => {});
+    throw notWritten(codeDir, error);
+  }
+}
+
+async function writeFiles(codeDir: string, draft: string, files: readonly CodeFile[]): Promise<void> {
   const blobs = join(codeDir, BLOBS);
-  await rm(draft, { recursive: true, force: true });
   await mkdir(blobs, { recursive: true, mode: 0o700 });
-  for (const index of codeFolders(folders).keys())
-    await mkdir(join(draft, String(index)), { recursive: true });
   for (const file of files) {
     const path = join(draft, file.place);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -63,8 +76,6 @@ export async function keepCode(codeDir: string, folders: readonly string[]): Pro
     if (!existsSync(blob)) await writeWhole(blob, file.content);
     await link(blob, path).catch(() => writeFile(path, file.content, { mode: 0o600 }));
   }
-  await rename(draft, target);
-  return digest;
 }
 
 /** Whether what is kept under the digest is there, whole and as it was. */
@@ -89,8 +100,13 @@ export async function forgetCode(codeDir: string, wanted: ReadonlySet<string>): 
 
 async function writeWhole(path: string, content: Buffer): Promise<void> {
   const draft = `${path}.${process.pid}`;
-  await writeFile(draft, content, { mode: 0o600 });
-  await rename(draft, path);
+  try {
+    await writeFile(draft, content, { mode: 0o600 });
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => {});
+    throw error;
+  }
 }
 
 function digestOf(files: readonly CodeFile[]): string {

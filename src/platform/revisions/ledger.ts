@@ -17,7 +17,12 @@ export class Ledger {
   constructor(stateDir: string) {
     this.#store = StateStore.open(stateDir);
     this.codeDir = join(stateDir, "code");
-    this.#states = this.#store.load();
+    try {
+      this.#states = this.#store.load();
+    } catch (error) {
+      this.#store.close();
+      throw error;
+    }
   }
 
   /** Of a service that nobody knows, nothing. */
@@ -25,7 +30,7 @@ export class Ledger {
     return this.#states.get(service) ?? noState;
   }
 
-  /** On the disk when it returns: what is routed can always be restored. */
+  /** On the disk when it returns: what is routed can always be restored. @throws HeadraceError state_not_written */
   keep(states: ReadonlyMap<string, ServiceState>): void {
     this.#store.save(states);
     this.#states = new Map([...this.#states, ...states]);

@@ -6,7 +6,7 @@ import { type RunOptionName, runOptions } from "../../config/options.ts";
 import { parse } from "../../config/parse.ts";
 import { type Files, resolve } from "../../config/resolve.ts";
 import type { RunConfig } from "../../config/run-config.ts";
-import { isUnchanged, revisionConfig, sharedOptions } from "./record.ts";
+import { isUnchanged, type RevisionRecord, revisionConfig, sharedOptions } from "./record.ts";
 
 /** The options of `headrace run` that keys of the file set. */
 function optionsOf(shape: Shape): readonly RunOptionName[] {
@@ -61,7 +61,14 @@ const service = (run: RunConfig): ServiceConfig => ({
   ...{ name: "api", run, routes: [], secrets: {}, splitBy: null },
 });
 
-const first = { number: 1, createdAt: 0, config: revisionConfig(service(plain)), secrets: {}, code: "" };
+const first = {
+  number: 1,
+  createdAt: 0,
+  config: revisionConfig(service(plain)),
+  secrets: {},
+  code: "",
+  madeBy: null,
+};
 
 test("what is not said of a service is no revision's: a change of it is no new revision", () => {
   expect(ofAll.length).toBeGreaterThan(25);
@@ -83,4 +90,10 @@ test("what is said of a service is its revision's", () => {
       isUnchanged({ ...first, config: revisionConfig(service(changed)) }, service(plain)),
     ]).toEqual([name, false]);
   }
+});
+
+test("a record that was written when an option was not shared yet is the same without it", () => {
+  const record = { ...first, config: { ...first.config, logKeep: 1 } } as RevisionRecord;
+  expect(isUnchanged(record, service(plain))).toBe(true);
+  expect(isUnchanged(record, service(configOf("--concurrency", "9")))).toBe(false);
 });

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
 import {
   chmodSync,
@@ -13,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { HeadraceError } from "../../base/errors.ts";
 import { newestOf, rolledBack, withRevision, withTargets, withWish } from "./change.ts";
 import { codeFolders, forgetCode, isKept, keepCode, sourcesOf } from "./code.ts";
 import type { RevisionConfig, RevisionRecord } from "./record.ts";
@@ -27,6 +29,7 @@ const record = (number: number): RevisionRecord => ({
   createdAt: number * 1_000,
   config: { app: "main.py" } as RevisionConfig,
   secrets: { KEY: { store: "env", key: "API_KEY" } },
+  madeBy: number === 1 ? null : "deploy",
   code: "c".repeat(64),
 });
 
@@ -71,6 +74,15 @@ describe("shares", () => {
     expect(() => rolledBack(serviceOf(1))).toThrow("There is nothing to go back to");
     // To ask for what is there is no change that could be taken back.
     expect(withWish(before, { targets: [{ revision: "rev-2", weight: 100 }] })).toEqual(before);
+  });
+
+  test("of a shadow end with null, with 0, and not by what says nothing of it", () => {
+    const shadow = (percent: number) => ({ shadow: { revision: "rev-1", percent } });
+    const mirrored = withWish(serviceOf(2), shadow(5));
+    expect(withWish(mirrored, {}).traffic.shadow).toEqual({ revision: 1, percent: 5 });
+    expect(withWish(mirrored, { shadow: null }).traffic.shadow).toBeNull();
+    expect(withWish(mirrored, shadow(0)).traffic.shadow).toBeNull();
+    expect(() => withWish(mirrored, shadow(101))).toThrow("is no share");
   });
 
   test("are known by names of revisions alone", () => {
@@ -224,7 +236,23 @@ describe("the store", () => {
       ]),
     );
     expect(statSync(folder).mode & 0o777).toBe(0o700);
-    expect(statSync(join(folder, "state.sqlite")).mode & 0o777).toBe(0o600);
+    for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toContain("state.sqlite-wal");
+    again.close();
+  });
+
+  test("takes over what an earlier version wrote", () => {
+    const folder = join(scratch, "earlier");
+    const store = StateStore.open(folder);
+    store.save(new Map([["api", serviceOf(2)]]));
+    store.close();
+    const db = new Database(join(folder, "state.sqlite"));
+    db.run("ALTER TABLE revisions DROP COLUMN made_by");
+    db.run("PRAGMA user_version = 2");
+    db.close();
+    const again = StateStore.open(folder);
+    const revisions = new Map([1, 2].map((n) => [n, { ...record(n), madeBy: null }]));
+    expect(again.load()).toEqual(new Map([["api", { ...serviceOf(2), revisions }]]));
     again.close();
   });
 
@@ -249,6 +277,85 @@ describe("the store", () => {
       join(folder, "state.sqlite"),
       "this is no database, and long enough to be looked at".repeat(40),
     );
-    expect(() => StateStore.open(folder)).toThrow("cannot be used");
+    expect(() => StateStore.open(folder)).toThrow("is damaged: file is not a database");
+  });
+
+  test("says what is damaged in it, before anything goes by it", () => {
+    const saved = (name: string) => {
+      const folder = join(scratch, name);
+      const store = StateStore.open(folder);
+      // Long enough for pages of its own.
+      const long = { ...serviceOf(3), revisions: new Map([1, 2, 3].map((n) => [n, wide(n)])) };
+      store.save(new Map([["api", long]]));
+      store.close();
+      return folder;
+    };
+    const wide = (number: number) => ({ ...record(number), code: "c".repeat(9_000) });
+    const refused = (folder: string) => {
+      try {
+        StateStore.open(folder).load();
+        return "";
+      } catch (error) {
+        const { code, message, hint } = error as HeadraceError;
+        return `${code}: ${message} ${hint}`;
+      }
+    };
+    const pages = saved("pages");
+    const path = join(pages, "state.sqlite");
+    const whole = readFileSync(path);
+    writeFileSync(path, Buffer.concat([whole.subarray(0, 4096), Buffer.alloc(whole.length - 4096, 0x5a)]));
+    expect(refused(pages)).toMatch(
+      /^state_unusable: The state in .*pages is damaged: .*\. Move the folder away/,
+    );
+    const edits = [
+      ["UPDATE traffic SET targets = '{\"revision\": 3'", /JSON/],
+      ["UPDATE traffic SET targets = '[]'", /the shares of api are none/],
+      ["UPDATE traffic SET targets = 'null'", /the shares of api are none/],
+      ["UPDATE revisions SET config = '{}' WHERE number = 2", /rev-2 of api has no options/],
+      ["DELETE FROM revisions WHERE number = 3", /there is no rev-3 of api/],
+      ["INSERT INTO tags VALUES ('api', 'blue', 7)", /there is no rev-7 of api/],
+      ["DELETE FROM traffic", /the shares of api are none/],
+    ] as const;
+    for (const [index, [edit, why]] of edits.entries()) {
+      const folder = saved(`edit-${index}`);
+      const db = new Database(join(folder, "state.sqlite"));
+      db.run(edit);
+      db.close();
+      const said = refused(folder);
+      expect(said).toMatch(why);
+      expect(said).toStartWith("state_unusable: ");
+    }
+  });
+
+  test("says so when the disk does not take any more, and keeps what was there", () => {
+    const folder = join(scratch, "full");
+    const attempt = (blocks: number, what: string) => {
+      const code = `
+        import { StateStore, noState } from "${join(import.meta.dir, "store.ts")}";
+        import { keepCode } from "${join(import.meta.dir, "code.ts")}";
+        try { ${what} } catch (error) { console.log(error.code, error.message, error.hint); }`;
+      // A limit for the size of files is what a full disk is, without one.
+      const limited = `trap "" XFSZ; ulimit -f ${blocks}; exec "$0" -e "$1"`;
+      return Bun.spawnSync(["sh", "-c", limited, process.execPath, code]).stdout.toString();
+    };
+    const save = (length: number) => `
+      const store = StateStore.open(${JSON.stringify(folder)});
+      const record = { number: 1, createdAt: 1, config: { app: "x" }, secrets: {}, madeBy: null, code: "c".repeat(${length}) };
+      const traffic = { targets: [{ revision: 1, weight: 100 }], tags: [], shadow: null };
+      try { store.save(new Map([["s${length}", { ...noState, traffic, revisions: new Map([[1, record]]) }]])); }
+      finally { console.log([...store.load().keys()].join()); }`;
+    expect(attempt(2_000, save(10))).toBe("s10\n");
+    expect(attempt(2_000, save(9_000_000))).toMatch(
+      /^s10\nstate_not_written The state in .*full cannot be written: .*\. Make room there/,
+    );
+    const app = join(scratch, "large");
+    mkdirSync(app);
+    writeFileSync(join(app, "main.py"), "#".repeat(3_000_000));
+    const codeDir = join(folder, "code");
+    const keep = `await keepCode(${JSON.stringify(codeDir)}, [${JSON.stringify(app)}])`;
+    expect(attempt(2_000, keep)).toStartWith("state_not_written ");
+    // What was begun is no load to a disk that is full.
+    expect([readdirSync(codeDir), readdirSync(join(codeDir, "files"))]).toEqual([["files"], []]);
+    expect(attempt(20_000, keep)).toBe("");
   });
 });

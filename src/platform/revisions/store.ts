@@ -4,11 +4,14 @@
  */
 
 import { Database } from "bun:sqlite";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { Exit, HeadraceError, messageOf } from "../../base/errors.ts";
+import { Exit, HeadraceError, messageOf, systemCode } from "../../base/errors.ts";
+import { revisionName } from "../../config/service.ts";
+import type { MadeBy } from "../../model/revision.ts";
+import { notWritten } from "./not-written.ts";
 import type { RevisionConfig, RevisionRecord } from "./record.ts";
-import type { Mirrored, Tag, Target, Traffic } from "./traffic.ts";
+import { type Mirrored, type Tag, type Target, type Traffic, WHOLE } from "./traffic.ts";
 
 const FILE = "state.sqlite";
 
@@ -27,7 +30,11 @@ const TABLES = `
 `;
 
 /** From one version of the file to the next. What is here stays; changes are new steps. A file of a later version is not touched. */
-const STEPS = [TABLES, "ALTER TABLE traffic ADD COLUMN shadow TEXT"];
+const STEPS = [
+  TABLES,
+  "ALTER TABLE traffic ADD COLUMN shadow TEXT",
+  "ALTER TABLE revisions ADD COLUMN made_by TEXT",
+];
 
 /** All that is known of a service. */
 export interface ServiceState {
@@ -47,9 +54,11 @@ export const noState: ServiceState = {
 
 export class StateStore {
   readonly #db: Database;
+  readonly #folder: string;
 
-  private constructor(db: Database) {
+  private constructor(db: Database, folder: string) {
     this.#db = db;
+    this.#folder = folder;
   }
 
   /**
@@ -62,6 +71,9 @@ export class StateStore {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       chmodSync(folder, 0o700);
+      // SQLite gives its log the mode that the file has when it is opened.
+      closeSync(openSync(path, "a", 0o600));
+      chmodSync(path, 0o600);
       db = new Database(path, { create: true, strict: true });
       // The lock is held as long as the file is open, and the system lets go of it when the process ends, however it does.
       db.run("PRAGMA locking_mode = EXCLUSIVE");
@@ -70,16 +82,29 @@ export class StateStore {
       db.run("BEGIN IMMEDIATE");
       prepare(db);
       db.run("COMMIT");
-      chmodSync(path, 0o600);
-      return new StateStore(db);
+      checkPages(db);
+      return new StateStore(db, folder);
     } catch (error) {
       db?.close();
       throw unusable(folder, error);
     }
   }
 
-  /** Every service that there ever was. */
+  /**
+   * Every service that there ever was.
+   * @throws HeadraceError state_unusable when something of it is not as it was written
+   */
   load(): ReadonlyMap<string, ServiceState> {
+    try {
+      const services = this.#load();
+      for (const [service, state] of services) checkState(service, state);
+      return services;
+    } catch (error) {
+      throw unusable(this.#folder, new Damaged(messageOf(error), { cause: error }));
+    }
+  }
+
+  #load(): ReadonlyMap<string, ServiceState> {
     const services = new Map<string, { -readonly [K in keyof ServiceState]: ServiceState[K] }>();
     const of = (service: string) => {
       const known = services.get(service) ?? { ...noState, revisions: new Map() };
@@ -103,11 +128,18 @@ export class StateStore {
     return services;
   }
 
-  /** Makes what is given what is known of these services, all of it or, when it fails, nothing. */
+  /**
+   * Makes what is given what is known of these services, all of it or, when it fails, nothing.
+   * @throws HeadraceError state_not_written
+   */
   save(services: ReadonlyMap<string, ServiceState>): void {
-    this.#db.transaction(() => {
-      for (const [service, state] of services) this.#save(service, state);
-    })();
+    try {
+      this.#db.transaction(() => {
+        for (const [service, state] of services) this.#save(service, state);
+      })();
+    } catch (error) {
+      throw notWritten(this.#folder, error);
+    }
   }
 
   close(): void {
@@ -122,9 +154,9 @@ export class StateStore {
       if (revisions.has(number)) continue;
       this.#db.query("DELETE FROM revisions WHERE service = ? AND number = ?").run(service, number);
     }
-    const add = this.#db.query("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?, ?)");
-    for (const { number, createdAt, config, secrets, code } of revisions.values()) {
-      add.run(service, number, createdAt, JSON.stringify(config), JSON.stringify(secrets), code);
+    const add = this.#db.query("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)");
+    for (const { number, createdAt, config, secrets, code, madeBy } of revisions.values()) {
+      add.run(service, number, createdAt, JSON.stringify(config), JSON.stringify(secrets), code, madeBy);
     }
     const shares = JSON.stringify(traffic.targets);
     const mirrored = traffic.shadow === null ? null : JSON.stringify(traffic.shadow);
@@ -149,6 +181,7 @@ interface RevisionRow {
   readonly config: string;
   readonly secrets: string;
   readonly code: string;
+  readonly made_by: string | null;
 }
 
 interface TrafficRow {
@@ -164,13 +197,14 @@ interface TagRow {
   readonly revision: number;
 }
 
-function recordOf({ number, created_at, config, secrets, code }: RevisionRow): RevisionRecord {
+function recordOf({ number, created_at, config, secrets, code, made_by }: RevisionRow): RevisionRecord {
   return {
     number,
     createdAt: created_at,
     config: JSON.parse(config) as RevisionConfig,
     secrets: JSON.parse(secrets) as RevisionRecord["secrets"],
     code,
+    madeBy: made_by as MadeBy | null,
   };
 }
 
@@ -182,14 +216,40 @@ function prepare(db: Database): void {
   db.run(`PRAGMA user_version = ${STEPS.length}`);
 }
 
+/** The file is there, and is not what was written. */
+class Damaged extends Error {}
+
+/** A disk, a copy or a hand may have changed it: what is wrong has to come out here, not when it is needed. */
+function checkPages(db: Database): void {
+  const found = db.query("PRAGMA quick_check(1)").all() as readonly { readonly quick_check: string }[];
+  const wrong = found.find(({ quick_check }) => quick_check !== "ok");
+  if (wrong !== undefined) throw new Damaged("its pages do not fit together");
+}
+
+/** Whatever is routed has to be there. */
+function checkState(service: string, { revisions, traffic, before }: ServiceState): void {
+  const { targets, tags, shadow } = traffic;
+  const unread = [...revisions.values()].find(({ config }) => typeof config?.app !== "string");
+  if (unread !== undefined) throw new Damaged(`${revisionName(unread.number)} of ${service} has no options`);
+  const shared = Array.isArray(targets) && targets.reduce((sum, { weight }) => sum + weight, 0) === WHOLE;
+  if (!shared || (before !== null && !Array.isArray(before)))
+    throw new Damaged(`the shares of ${service} are none`);
+  for (const { revision } of [...targets, ...tags, ...(shadow === null ? [] : [shadow])]) {
+    if (!revisions.has(revision)) throw new Damaged(`there is no ${revisionName(revision)} of ${service}`);
+  }
+}
+
 function unusable(folder: string, error: unknown): HeadraceError {
-  const { code } = error as { readonly code?: string };
+  const code = systemCode(error);
   if (code === "SQLITE_BUSY") {
     const message = `Another headrace up has the state in ${folder}.`;
     const hint = "headrace ps lists what runs; or name another folder with --state-dir.";
     return new HeadraceError("state_in_use", message, { exit: Exit.USAGE, hint });
   }
-  const message = `The state in ${folder} cannot be used: ${messageOf(error)}.`;
-  const hint = "Name another folder with --state-dir.";
+  const damaged = error instanceof Damaged || code === "SQLITE_CORRUPT" || code === "SQLITE_NOTADB";
+  const message = `The state in ${folder} ${damaged ? "is damaged" : "cannot be used"}: ${messageOf(error)}.`;
+  const hint = damaged
+    ? "Move the folder away: the next start begins with what the file says."
+    : "Name another folder with --state-dir.";
   return new HeadraceError("state_unusable", message, { exit: Exit.USAGE, hint, cause: error });
 }
