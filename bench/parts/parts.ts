@@ -1,6 +1,7 @@
 /** All parts, in the order in which they run: where time is short the last ones are left out. */
 import type { Part } from "../frame/part.ts";
 import { awaits } from "./awaits.ts";
+import { changes } from "./changes.ts";
 import { churn } from "./churn.ts";
 import { coldStart } from "./cold-start.ts";
 import { connections } from "./connections.ts";
@@ -34,5 +35,6 @@ export const parts: readonly Part[] = [
   inFlight,
   platforms,
   churn,
+  changes,
   inFlightMany,
 ];

@@ -45,23 +45,25 @@ export function makeHandlers(tools: HandlerTools): Handlers<Routes> {
       const decisions = ports.decisionsOf(params.service);
       return decisions === undefined ? new Refusal("admin_service_unknown") : (decisions ?? starting);
     },
-    deploy: async ({ params, query }) => known(await ports.deploy(params.service, query)),
+    deploy: async ({ params, query, request }) =>
+      known(await ports.deploy(params.service, query, request.signal)),
     revisions: async ({ params }) => known(await ports.revisions(params.service)),
     traffic: async ({ params }) => known(await ports.traffic(params.service)),
-    setTraffic: async ({ params, body }) => known(await ports.setTraffic(params.service, body)),
-    rollback: async ({ params }) => known(await ports.rollback(params.service)),
+    setTraffic: async ({ params, body, request }) =>
+      known(await ports.setTraffic(params.service, body, request.signal)),
+    rollback: async ({ params, request }) => known(await ports.rollback(params.service, request.signal)),
     decisions: () => ports.decisions() ?? starting,
     events: ({ query, request }) => eventStream(tools, query, request.headers.get("last-event-id")),
     logs: ({ query, request }) => logStream(tools, query, request.headers.get("last-event-id")),
-    reload: async () => acted(await ports.reload(), "admin_starting"),
+    reload: async ({ request }) => acted(await ports.reload(request.signal), "admin_starting"),
     stop: async () => acted(await ports.stop(), "admin_starting"),
     stacks: async ({ params }) => acted(await ports.stacks(params.instance), "admin_instance_unknown"),
     restartService: async ({ params }) =>
       acted(await ports.restartService(params.service), "admin_service_unknown"),
-    stopService: async ({ params }) =>
-      acted(await ports.stopService(params.service), "admin_service_unknown"),
-    startService: async ({ params }) =>
-      acted(await ports.startService(params.service), "admin_service_unknown"),
+    stopService: async ({ params, request }) =>
+      acted(await ports.stopService(params.service, request.signal), "admin_service_unknown"),
+    startService: async ({ params, request }) =>
+      acted(await ports.startService(params.service, request.signal), "admin_service_unknown"),
     restartInstance: async ({ params }) =>
       acted(await ports.restart(params.instance), "admin_instance_unknown"),
   };

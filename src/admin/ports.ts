@@ -41,6 +41,7 @@ export type Outcome<T> =
   | { readonly kind: "done"; readonly value: T }
   | Exclude<ActionOutcome, { readonly kind: "done" | "unknown-instance" }>;
 
+/** What may wait for its turn takes a signal: aborted when nobody waits for the answer any more. */
 export interface AdminPorts {
   readiness(): Readiness;
   /** Of the one service of `headrace run`, of the first one of `headrace up`; null while the start is under way. */
@@ -55,14 +56,14 @@ export interface AdminPorts {
   /** The same of one service; undefined when there is none of this name. */
   decisionsOf(service: string): readonly DecisionReport[] | null | undefined;
   /** Starts a new revision of a service. Resolves when it serves, or could not. */
-  deploy(service: string, wish: DeployWish): Promise<Outcome<DeployReport>>;
+  deploy(service: string, wish: DeployWish, client: AbortSignal): Promise<Outcome<DeployReport>>;
   revisions(service: string): Promise<Outcome<readonly RevisionReport[]>>;
   traffic(service: string): Promise<Outcome<TrafficReport>>;
   /** Resolves when requests go by it, or nothing has changed. */
-  setTraffic(service: string, wish: TrafficWish): Promise<Outcome<TrafficReport>>;
-  rollback(service: string): Promise<Outcome<TrafficReport>>;
+  setTraffic(service: string, wish: TrafficWish, client: AbortSignal): Promise<Outcome<TrafficReport>>;
+  rollback(service: string, client: AbortSignal): Promise<Outcome<TrafficReport>>;
   /** Builds new instances, swaps, retires the old ones. Resolves when the new ones serve, or could not. */
-  reload(): Promise<ActionOutcome>;
+  reload(client: AbortSignal): Promise<ActionOutcome>;
   /** Begins to take all of it down, as SIGTERM does: what is in flight finishes. Resolves when it has begun. */
   stop(): Promise<ActionOutcome>;
   /** Writes the stacks of all threads of an instance to its log. */
@@ -70,9 +71,9 @@ export interface AdminPorts {
   /** Replaces all instances of a service, one after the other. Resolves when all are replaced, or one could not be. */
   restartService(service: string): Promise<ActionOutcome>;
   /** Takes a service down. Resolves when it is down. */
-  stopService(service: string): Promise<ActionOutcome>;
+  stopService(service: string, client: AbortSignal): Promise<ActionOutcome>;
   /** Starts it again. Resolves when it serves, or could not. */
-  startService(service: string): Promise<ActionOutcome>;
+  startService(service: string, client: AbortSignal): Promise<ActionOutcome>;
   /** Replaces one instance. Resolves when the replacement serves, or could not. */
   restart(instance: string): Promise<ActionOutcome>;
 }

@@ -92,6 +92,10 @@ export const routes = {
         },
       ),
       guard: boolean("It is watched meanwhile, and what was there comes back when it is worse."),
+      settleMs: integer(
+        "Once it is ready, it has to stay up so long before it gets requests, milliseconds; 2000 when left out. When it crashes, nothing has changed.",
+        { minimum: 0, maximum: 600_000 },
+      ),
     },
     answer: deployed,
     errors: ["admin_service_unknown", "admin_starting"],

@@ -76,8 +76,9 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
   const traffic = { service: "shop", targets: [], tags: [], shadow: null, before: null, rollout: null };
   const about =
     <T>(name: string, value: T) =>
-    async (service: string, ...wish: readonly unknown[]): Promise<Outcome<T>> => {
+    async (service: string, ...rest: readonly unknown[]): Promise<Outcome<T>> => {
       if (service !== "shop") return { kind: "unknown-service" };
+      const wish = rest.filter((each) => !(each instanceof AbortSignal));
       called.push(`${name} ${service}${wish.map((each) => ` ${JSON.stringify(each)}`).join("")}`);
       const { outcome = { kind: "done" } } = world;
       if (outcome.kind === "unknown-instance") throw new Error("no instance is asked for");
@@ -96,7 +97,7 @@ function serve(world: World = {}, more: Partial<AdminOptions> = {}): AdminServer
     rollback: about("rollback", traffic),
     metrics: () => Promise.resolve([{ name: "x", kind: "gauge", help: "h", samples: [] }]),
     decisions: () => world.decisions ?? null,
-    reload: act("reload"),
+    reload: () => act("reload")(),
     stop: act("stop"),
     stacks: act("stacks"),
     restartService: act("restartService"),

@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Unix time in milliseconds. For people and logs. */
   wall(): number;
-  /** Calls back once after `ms`; answers how to cancel it. */
+  /** Calls back once after `ms`, never when that is infinite (a deadline that there is none of); answers how to cancel it. */
   after(ms: number, callback: () => void): () => void;
 }
 

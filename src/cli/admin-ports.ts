@@ -70,7 +70,7 @@ function stopped(stop: (reason: string) => void): true {
 
 /** The same for an application. @param acts `reload` reads the file again and applies it */
 export function applicationPorts(
-  acts: Acts<RunningApplication> & { readonly reload: () => Promise<void> },
+  acts: Acts<RunningApplication> & { readonly reload: (client: AbortSignal) => Promise<void> },
 ): AdminPorts {
   const { running, reload, stop } = acts;
   return {
@@ -82,18 +82,19 @@ export function applicationPorts(
       const here = running();
       return here === null ? null : here.decisions(name);
     },
-    deploy: (service, wish) => answered(running(), (here) => here.deploy(service, wish)),
+    deploy: (service, wish, client) => answered(running(), (here) => here.deploy(service, wish, client)),
     revisions: (service) => answered(running(), (here) => here.revisions(service)),
     traffic: (service) => answered(running(), (here) => here.traffic(service)),
-    setTraffic: (service, wish) => answered(running(), (here) => here.setTraffic(service, wish)),
-    rollback: (service) => answered(running(), (here) => here.rollback(service)),
+    setTraffic: (service, wish, client) =>
+      answered(running(), (here) => here.setTraffic(service, wish, client)),
+    rollback: (service, client) => answered(running(), (here) => here.rollback(service, client)),
     metrics: async () => (await running()?.metrics()) ?? [],
     decisions: () => (running() === null ? null : []),
-    reload: () => act(running(), () => reload().then(() => true)),
+    reload: (client) => act(running(), () => reload(client).then(() => true)),
     stop: () => act(running(), () => stopped(stop)),
     restartService: (name) => act(running(), (here) => here.restartService(name)),
-    stopService: (name) => act(running(), (here) => here.stopService(name)),
-    startService: (name) => act(running(), (here) => here.startService(name)),
+    stopService: (name, client) => act(running(), (here) => here.stopService(name, client)),
+    startService: (name, client) => act(running(), (here) => here.startService(name, client)),
     stacks: (instance) => act(running(), (here) => here.stacks(instance)),
     restart: (instance) => act(running(), (here) => here.restart(instance)),
   };

@@ -150,6 +150,7 @@ export class Core {
   /** A new request: a slot if one is free and nobody waits, else a place in the line, else a refusal. */
   admit(exchange: Exchange): void {
     this.meter.move("headrace_requests_in_gateway", 1);
+    this.meter.move("headrace_requests_unanswered", 1);
     this.#retries.deposit(exchange.arrivedAt);
     this.#setDeadline(exchange);
     if (!this.#ranks.plain || exchange.carried !== -1) this.#rank(exchange);
@@ -294,6 +295,7 @@ export class Core {
     const { meter } = this;
     const now = performance.now();
     meter.move("headrace_requests_in_gateway", -1);
+    if (exchange.respondedAt === 0) meter.move("headrace_requests_unanswered", -1);
     meter.status(exchange.status);
     if (exchange.reason !== "") meter.reason(exchange.reason);
     meter.observe("headrace_request_duration_seconds", now - exchange.arrivedAt);

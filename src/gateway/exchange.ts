@@ -301,7 +301,7 @@ export class Exchange implements ExchangeSide, Stream, Limited, DeadlineNode {
     if (this.state === "answered" || this.#clientDone) return;
     this.#expect(this.state === "placed", "RESPONSE");
     this.#replay = null;
-    this.respondedAt = performance.now();
+    this.#begins();
     this.state = "responding";
     DeadlineList.leave(this);
     const { flags } = reader;
@@ -311,6 +311,12 @@ export class Exchange implements ExchangeSide, Stream, Limited, DeadlineNode {
     if (this.instanceStart !== null) this.#core.coldStart(this);
     const fields = responseFields(this, pairsFrom(reader, 2), this.#core);
     this.client.respond(this.status, fields, end, (flags & Flag.TRAILERS) !== 0);
+  }
+
+  /** The response does. */
+  #begins(): void {
+    this.respondedAt = performance.now();
+    this.#core.meter.move("headrace_requests_unanswered", -1);
   }
 
   #onData(reader: FrameReader): void {
@@ -354,7 +360,7 @@ export class Exchange implements ExchangeSide, Stream, Limited, DeadlineNode {
       this.#webSocket = true;
       this.state = "responding";
       this.status = 101;
-      this.respondedAt = performance.now();
+      this.#begins();
       DeadlineList.leave(this);
       const { subprotocol, pairs } = acceptance(reader);
       this.#core.webSockets.add(this);

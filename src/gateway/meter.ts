@@ -108,8 +108,14 @@ export interface Demand {
   readonly missed: number;
 }
 
-/** How requests went. They only grow. */
+/** How requests went. They only grow, but for what a gateway that died had in hand. */
 export interface Outcome {
+  /** Requests that came in. */
+  readonly arrived: number;
+  /** Those whose answer has begun, or that are over without one. */
+  readonly settled: number;
+  /** Those whose client left before an answer began. */
+  readonly abandoned: number;
   /** Requests that were answered. */
   readonly requests: number;
   /** Those with a status of 5xx. */
@@ -136,16 +142,10 @@ export class MeterReader {
 
   /** What the demand is measured by, over all gateways. */
   demand(): Demand {
-    const [received, answered] = [
-      gaugeIndex.get("headrace_requests_in_gateway")!,
-      histogramIndex.get("headrace_request_duration_seconds")!,
-    ];
-    let arrived = this.#sum(received);
-    for (let i = 0; i <= BOUNDS_S.length; i++) arrived += this.#sum(answered + i);
     let refused = 0;
     for (const reason of WITHOUT_SLOT) refused += this.#sum(reasonIndex.get(reason)!);
     return {
-      arrived,
+      arrived: this.#arrived(),
       refused,
       finished: this.#sum(counterIndex.get("headrace_slots_given_back_total")!),
       missed: this.#sum(counterIndex.get("headrace_deadlines_missed_total")!),
@@ -162,11 +162,23 @@ export class MeterReader {
       if (status >= 500) errors += count;
     }
     const at = histogramIndex.get("headrace_service_duration_seconds")!;
+    const arrived = this.#arrived();
     return {
+      arrived,
+      settled: arrived - this.#sum(gaugeIndex.get("headrace_requests_unanswered")!),
+      abandoned: this.#sum(AT_STATUS),
       requests,
       errors,
       times: Array.from({ length: BOUNDS_S.length + 1 }, (_, i) => this.#sum(at + i)),
     };
+  }
+
+  /** Requests that came in: those that are in hand, and those that are over. */
+  #arrived(): number {
+    const over = histogramIndex.get("headrace_request_duration_seconds")!;
+    let arrived = this.#sum(gaugeIndex.get("headrace_requests_in_gateway")!);
+    for (let i = 0; i <= BOUNDS_S.length; i++) arrived += this.#sum(over + i);
+    return arrived;
   }
 
   /** All families, added up over the gateways. */

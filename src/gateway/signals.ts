@@ -28,6 +28,7 @@ export const GAUGES = {
   headrace_client_connections: "Client connections that are open.",
   headrace_websockets: "WebSockets that are open.",
   headrace_requests_in_gateway: "Requests that a gateway has taken in and not finished.",
+  headrace_requests_unanswered: "Those of them whose response has not begun.",
 } as const;
 
 export const HISTOGRAMS = {

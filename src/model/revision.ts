@@ -10,7 +10,7 @@ export interface TrafficReport {
   readonly shadow: ShadowReport | null;
   /** The targets before the last change, which a rollback brings back; null when there was no change. */
   readonly before: readonly TargetReport[] | null;
-  /** The one that is under way, or came to its end last; null without one, or when the traffic was changed since. */
+  /** The one that is under way, or came to its end last; null without one, or when the traffic was changed after its end. */
   readonly rollout: RolloutReport | null;
 }
 
@@ -109,4 +109,6 @@ export interface DeployWish {
   readonly overMs?: number;
   /** It is watched meanwhile, and for a minute after a shift at once: when it is worse than what was there, that comes back. */
   readonly guard?: boolean;
+  /** Once ready, it has to stay up so long before it gets requests, milliseconds; 2000 when left out. */
+  readonly settleMs?: number;
 }

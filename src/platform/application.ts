@@ -1,15 +1,12 @@
 /**
- * Many services behind the same gateways: starts them, changes what runs, takes them down again.
- *
- * A change - a new file, a new revision, other shares - starts the revisions that are not there yet, waits until each is ready, notes
- * on disk what is to be, exchanges the routes as one, then lets those that got nothing any more finish, and stops them. When anything
- * does not start, nothing has changed. Changes run one at a time.
+ * Many services behind the same gateways: starts them, says what a new file, a new revision and other shares change of what runs
+ * (changes.ts does it), takes them down again.
  */
 
 import { join } from "node:path";
 import { Exit, HeadraceError } from "../base/errors.ts";
 import { ReleaseStack } from "../base/release.ts";
-import type { ApplicationConfig, ServiceConfig } from "../config/file/config.ts";
+import type { ApplicationConfig } from "../config/file/config.ts";
 import { revisionName } from "../config/service.ts";
 import { createMeterFile, MeterReader } from "../gateway/meter.ts";
 import { BOUNDS_S } from "../gateway/signals.ts";
@@ -31,23 +28,25 @@ import { probePort, urlOf } from "./address.ts";
 import { ApplicationLog } from "./application-log.ts";
 import { mergedMetrics } from "./application-metrics.ts";
 import { Beginning } from "./beginning.ts";
+import { Changes } from "./changes.ts";
 import { gatewaysPorts, makeRunDir, SPARE_COLUMNS, unlessCancelled, within } from "./common.ts";
-import { Fleet, type Live } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
 import { frontSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
-import { patienceMs } from "./pool-spec.ts";
 import { alone, newestOf, rolledBack, withRevision, withTargets, withWish } from "./revisions/change.ts";
 import type { Ledger } from "./revisions/ledger.ts";
-import { isUnchanged, type RevisionRecord, sharedOptions } from "./revisions/record.ts";
+import { isUnchanged, sharedOptions } from "./revisions/record.ts";
 import type { ServiceState } from "./revisions/store.ts";
-import { needed, type Target, weightOf } from "./revisions/traffic.ts";
-import { defaultGuard, type GuardSettings, type Sample } from "./rollout/guard.ts";
+import type { Target } from "./revisions/traffic.ts";
+import type { Counts } from "./rollout/counts.ts";
+import { defaultGuard, type GuardSettings } from "./rollout/guard.ts";
 import { firstShares, type RolloutPlan } from "./rollout/rollout.ts";
 import { Rollouts } from "./rollout/rollouts.ts";
 import { routedBy } from "./routed.ts";
 import { SecretMask } from "./secrets.ts";
 import { ServiceSwitch } from "./service-switch.ts";
-import { routing, type Service, ServiceViews } from "./services.ts";
+import { type Service, ServiceViews } from "./services.ts";
+import type { Turn, Work } from "./turns.ts";
 
 export interface ApplicationIo {
   readonly log: LogSink;
@@ -74,31 +73,40 @@ export interface RunningApplication {
   route(question: RouteQuestion): RouteReport;
   /** Undefined when there is no such service. */
   decisions(service: string): readonly DecisionReport[] | undefined;
-  /** Makes `next` what runs. @throws HeadraceError when it cannot: then nothing has changed */
-  apply(next: ApplicationConfig): Promise<void>;
+  /**
+   * Makes `next` what runs. @throws HeadraceError when it cannot: then nothing has changed
+   * @param client of this and what follows: aborted when nobody waits for it any more; it is left when it has not begun
+   */
+  apply(next: ApplicationConfig, client?: AbortSignal): Promise<void>;
   /** A new revision of a service, with its code as it is now. Undefined when there is no such service. */
-  deploy(service: string, wish: DeployWish): Promise<DeployReport | undefined>;
+  deploy(service: string, wish: DeployWish, client?: AbortSignal): Promise<DeployReport | undefined>;
   /** The same, unless its code is that of its newest revision. Nothing when there is no such service. */
   renew(service: string): Promise<void>;
   traffic(service: string): TrafficReport | undefined;
   /** Other shares or tags. @throws HeadraceError when they cannot be: then nothing has changed */
-  setTraffic(service: string, wish: TrafficWish): Promise<TrafficReport | undefined>;
+  setTraffic(service: string, wish: TrafficWish, client?: AbortSignal): Promise<TrafficReport | undefined>;
   /** The shares as they were before the last change of them. */
-  rollback(service: string): Promise<TrafficReport | undefined>;
+  rollback(service: string, client?: AbortSignal): Promise<TrafficReport | undefined>;
   /** Newest first. */
   revisions(service: string): readonly RevisionReport[] | undefined;
   /** Replaces all instances of a service, one after the other. False when there is no such service. @throws HeadraceError restart_failed */
-  restartService(service: string): Promise<boolean>;
+  restartService(service: string, client?: AbortSignal): Promise<boolean>;
   /** Takes a service down: its requests are refused, those in flight finish. Resolves when it is down; false when there is no such service. */
-  stopService(service: string): Promise<boolean>;
+  stopService(service: string, client?: AbortSignal): Promise<boolean>;
   /** Starts it again. Resolves when it serves. @throws HeadraceError when it does not start: it stays down then */
-  startService(service: string): Promise<boolean>;
+  startService(service: string, client?: AbortSignal): Promise<boolean>;
   stacks(instance: string): boolean;
   restart(instance: string): Promise<boolean>;
 }
 
 const GUARD: GuardSettings = { ...defaultGuard, boundsS: BOUNDS_S };
-const NOTHING: Sample = { requests: 0, errors: 0, times: [...BOUNDS_S, 0].map(() => 0) };
+const NO_TIMES = [...BOUNDS_S, 0].map(() => 0);
+const NOTHING: Counts = {
+  ...{ arrived: 0, settled: 0, abandoned: 0, requests: 0, errors: 0, crashes: 0 },
+  times: NO_TIMES,
+};
+/** A new revision has to stay up so long, unless somebody says otherwise, before it gets requests. */
+const SETTLE_MS = 2_000;
 
 const GATEWAY_STOP_MS = 2_000;
 const AFTER_DRAIN_MS = 1_000;
@@ -136,9 +144,7 @@ class Application {
   readonly #done = Promise.withResolvers<number>();
   readonly #mask = new SecretMask();
   readonly #switch: ServiceSwitch;
-  #config: ApplicationConfig;
-  #services: ReadonlyMap<string, Service> = new Map();
-  #changes: Promise<unknown> = Promise.resolve();
+  readonly #changes: Changes;
   #url = "";
   #stopping: Promise<void> | undefined;
   #forced = false;
@@ -147,7 +153,6 @@ class Application {
     this.#fresh = io.fresh;
     this.#cancel = io.cancel;
     const shared = config.services[0]!.run;
-    this.#config = config;
     this.#release = release;
     const { ledger } = io;
     this.#ledger = ledger;
@@ -172,14 +177,22 @@ class Application {
     });
     const gateways = this.#gateways;
     const { codeDir } = ledger;
-    this.#fleet = new Fleet({ runDir, codeDir, columns, gateways, log, output, mask: this.#mask });
-    this.#switch = new ServiceSwitch({
-      services: () => this.#services,
-      change: () => this.#change(this.#config, new Map()),
-      exclusive: (change) => this.#exclusive(change),
-      fleet: this.#fleet,
-      log: this.#log,
+    const mask = this.#mask;
+    this.#fleet = new Fleet({ runDir, codeDir, columns, gateways, log, output, mask });
+    this.#changes = new Changes(config, {
+      ...{ ledger, gateways, mask, fleet: this.#fleet, log: this.#log },
+      isOff: (service) => this.#switch.isOff(service),
+      url: () => this.#url,
     });
+    this.#switch = new ServiceSwitch({ changes: this.#changes, fleet: this.#fleet, log: this.#log });
+  }
+
+  get #config(): ApplicationConfig {
+    return this.#changes.config;
+  }
+
+  get #services(): ReadonlyMap<string, Service> {
+    return this.#changes.services;
   }
 
   start(): Promise<RunningApplication> {
@@ -196,7 +209,7 @@ class Application {
     const beginning = new Beginning({
       ...{ config: this.#config, states, anew: this.#fresh, cancel: this.#cancel },
       before: (service) => this.#ledger.state(service),
-      make: (service, state, number) => this.#make(this.#config, service, state, number),
+      make: (service, state, number) => this.#changes.live(this.#config, service, state, number),
       ...{ fleet: this.#fleet, gateways, log: this.#log },
     });
     const port = await beginning.run();
@@ -204,12 +217,13 @@ class Application {
     const services = beginning.services();
     for (const [name, service] of services) this.#log.begun(service, this.#ledger.state(name));
     this.#ledger.keep(beginning.states);
-    this.#services = services;
-    await this.#ledger.collect();
+    this.#changes.begin(services);
+    await this.#changes.collect();
     return this.#running();
   }
 
   #running(): RunningApplication {
+    const changes = this.#changes;
     const views = new ServiceViews({
       services: () => this.#services,
       rollouts: this.#rollouts,
@@ -226,23 +240,34 @@ class Application {
       decisions: (service) => views.decisions(service),
       traffic: (service) => views.traffic(service),
       revisions: (service) => views.revisions(service),
-      apply: (next) => this.#exclusive(() => this.#apply(next)),
-      deploy: (service, wish) => this.#exclusive(() => this.#deploy(service, wish)),
-      renew: (service) => this.#exclusive(() => this.#renew(service)),
-      setTraffic: async (service, wish) => {
-        await this.#exclusive(() => this.#direct(service, (state) => withWish(state, wish)));
+      apply: (next, client) => {
+        const work = { what: "the new file", service: null, client };
+        return changes.take(work, (turn) => this.#apply(turn, next));
+      },
+      deploy: (service, wish, client) => {
+        const work = { what: `the deploy of ${service}`, service, client };
+        return changes.take(work, (turn) => this.#deploy(turn, service, wish));
+      },
+      renew: (service) => {
+        const work = { what: `the renewal of ${service}`, service };
+        return changes.take(work, (turn) => this.#renew(turn, service));
+      },
+      setTraffic: async (service, wish, client) => {
+        const work = { what: `the change of the traffic of ${service}`, service, client };
+        await changes.take(work, (turn) => this.#direct(turn, service, (state) => withWish(state, wish)));
         return views.traffic(service);
       },
-      rollback: async (service) => {
-        await this.#exclusive(() => this.#direct(service, rolledBack));
+      rollback: async (service, client) => {
+        const work = { what: `the rollback of ${service}`, service, urgent: true, client };
+        await changes.take(work, (turn) => this.#direct(turn, service, rolledBack));
         return views.traffic(service);
       },
       restartService: (service) => this.#mask.errors(this.#switch.restart(service)),
-      stopService: async (service) => {
-        this.#rollouts.end(service);
-        return this.#switch.stop(service);
+      stopService: (service, client) => {
+        this.#rollouts.end(service, "the service was stopped");
+        return this.#switch.stop(service, client);
       },
-      startService: (service) => this.#switch.start(service),
+      startService: (service, client) => this.#switch.start(service, client),
       stacks: (instance) => [...this.#fleet.all].some((revision) => revision.pool.stacks(instance)),
       restart: async (instance) => {
         for (const { live } of this.#services.values())
@@ -252,12 +277,12 @@ class Application {
     };
   }
 
-  async #apply(next: ApplicationConfig): Promise<void> {
+  async #apply(turn: Turn, next: ApplicationConfig): Promise<void> {
     const states = await this.#statesOf(next).catch((error: unknown) => {
       this.#log.failed([], error);
       throw error;
     });
-    const fresh = await this.#change(next, states);
+    const fresh = await this.#changes.make(turn, { config: next, states, settleMs: SETTLE_MS });
     for (const name of states.keys()) this.#rollouts.end(name);
     this.#switch.forgetAllBut(new Set(this.#services.keys()));
     this.#log.applied(fresh);
@@ -272,34 +297,41 @@ class Application {
     throw new HeadraceError("restart_needed", message, { exit: Exit.USAGE, hint });
   }
 
-  async #renew(name: string): Promise<void> {
+  async #renew(turn: Turn, name: string): Promise<void> {
     const service = this.#services.get(name);
     if (service === undefined) return;
     const { config, state } = service;
     const newest = newestOf(state);
-    const { code } = await this.#fleet.record(config, newest + 1);
+    const { code } = await this.#changes.record(config, newest + 1);
     if (code !== "" && code === state.revisions.get(newest)?.code) this.#log.unchanged(name);
-    else await this.#deploy(name, {});
+    // Whoever looks at what they have just written does not want to wait.
+    else await this.#deploy(turn, name, { settleMs: 0 });
   }
 
-  async #deploy(name: string, wish: DeployWish): Promise<DeployReport | undefined> {
+  async #deploy(turn: Turn, name: string, wish: DeployWish): Promise<DeployReport | undefined> {
     const service = this.#services.get(name);
     if (service === undefined) return undefined;
     const { noTraffic = false, overMs = 0, guard = false } = wish;
     if (noTraffic && (overMs > 0 || guard)) throw noRollout();
-    // A deploy is meant to serve: it starts a service that was stopped.
-    return this.#switch.starting(name, () => this.#deployed(service, wish));
+    const deployed = () => this.#deployed(turn, service, wish);
+    // What is to get requests is meant to serve: it starts a service that was stopped.
+    return noTraffic ? deployed() : this.#switch.starting(name, deployed);
   }
 
-  async #deployed(service: Service, wish: DeployWish): Promise<DeployReport> {
-    const { noTraffic = false, overMs = 0, guard = false } = wish;
+  async #deployed(turn: Turn, service: Service, wish: DeployWish): Promise<DeployReport> {
+    const { noTraffic = false, overMs = 0, guard = false, settleMs = SETTLE_MS } = wish;
     const { name } = service.config;
-    const made = await this.#fleet.record(service.config, newestOf(service.state) + 1);
+    const made = await this.#changes.record(service.config, newestOf(service.state) + 1);
     const record = { ...made, madeBy: "deploy" } as const;
     const before = service.state.traffic.targets;
-    const plan = { service: name, revision: record.number, before, overMs, guard: guard ? GUARD : null };
-    const state = withRevision(service.state, record, noTraffic ? before : firstShares(plan));
-    await this.#change(this.#config, new Map([[name, state]]), new Map([[name, record.number]]));
+    const { before: earlier } = service.state;
+    const settings = guard ? GUARD : null;
+    const plan = { service: name, revision: record.number, before, earlier, overMs, guard: settings };
+    const shares = noTraffic ? before : firstShares(plan);
+    const back = [...(earlier ?? []), ...this.#rollouts.earlier(name)];
+    const state = withRevision(service.state, record, shares, back);
+    const proven = new Map([[name, record.number]]);
+    await this.#changes.make(turn, { states: new Map([[name, state]]), proven, settleMs });
     const revision = revisionName(record.number);
     this.#log.deployed(name, revision, noTraffic);
     if (!noTraffic) this.#rollouts.end(name);
@@ -309,34 +341,40 @@ class Application {
 
   /** @param original what the service was before */
   #rollOut(plan: RolloutPlan, original: Service): RolloutReport {
-    const { service, before } = plan;
-    const change = (expected: readonly Target[], next: (state: ServiceState) => ServiceState) =>
-      this.#exclusive(async () => {
+    const { service, before, earlier } = plan;
+    const what = `a step of the rollout of ${service}`;
+    const step = (work: Work, expected: readonly Target[], next: (state: ServiceState) => ServiceState) =>
+      this.#changes.take(work, async (turn) => {
         const { state } = this.#services.get(service) ?? {};
         if (state === undefined || !Bun.deepEquals(state.traffic.targets, expected)) return false;
-        await this.#change(this.#config, new Map([[service, next(state)]]));
+        await this.#changes.make(turn, { states: new Map([[service, next(state)]]) });
         return true;
       });
     return this.#rollouts.begin(plan, {
       sampler: (number) => {
         // At once, the old one has left already; what it counted stays.
         const live = original.live.get(number) ?? this.#services.get(service)?.live.get(number);
-        return () => live?.revision.meter.outcome() ?? NOTHING;
+        if (live === undefined) return () => NOTHING;
+        const { revision } = live;
+        return () => ({ ...revision.meter.outcome(), crashes: revision.crashes });
       },
-      shift: (expected, targets) => change(expected, (state) => withTargets(state, targets, before)),
-      // A rollback by hand is not to bring back what went back.
-      back: (expected) =>
-        change(expected, (state) => ({ ...withTargets(state, before), before: original.state.before })),
+      shift: (expected, targets) =>
+        step({ what, service }, expected, (state) => withTargets(state, targets, before)),
+      back: (expected) => {
+        const work = { what: `the way back of ${service}`, service, urgent: true };
+        // A rollback by hand is not to bring back what went back.
+        return step(work, expected, (state) => ({ ...withTargets(state, before), before: earlier }));
+      },
     });
   }
 
   /** Other shares or tags of a service; nothing when there is no such service. */
-  async #direct(name: string, change: (state: ServiceState) => ServiceState): Promise<void> {
+  async #direct(turn: Turn, name: string, change: (state: ServiceState) => ServiceState): Promise<void> {
     const service = this.#services.get(name);
     if (service === undefined) return;
     const state = change(service.state);
     if (Bun.deepEquals(state, service.state)) return;
-    await this.#change(this.#config, new Map([[name, state]]));
+    await this.#changes.make(turn, { states: new Map([[name, state]]) });
     if (!Bun.deepEquals(state.traffic.targets, service.state.traffic.targets)) this.#rollouts.end(name);
     this.#log.traffic(name, state.traffic);
   }
@@ -356,106 +394,12 @@ class Application {
       const same = newest !== undefined && isUnchanged(newest, service);
       // The code of one that runs is what it was at its deploy, whatever the files say by now.
       if (same && this.#services.has(name)) continue;
-      const made = await this.#fleet.record(service, newestOf(state) + 1, codes);
+      const made = await this.#changes.record(service, newestOf(state) + 1, codes);
       const record = { ...made, madeBy } as const;
       const known = !anew && same && record.code !== "" && record.code === newest.code;
       states.set(name, known ? state : withRevision(anew ? alone(state) : state, record));
     }
     return states;
-  }
-
-  /**
-   * Makes the config and the states what runs; services without a state stay as they are.
-   * @param proven by service, a revision that is started, too, though nothing leads to it: it has to show that it can be
-   * @returns the revisions that were started
-   * @throws HeadraceError when one does not start: nothing has changed then
-   */
-  async #change(
-    config: ApplicationConfig,
-    states: ReadonlyMap<string, ServiceState>,
-    proven: ReadonlyMap<string, number> = new Map(),
-  ): Promise<readonly Live[]> {
-    let fresh: readonly Live[] = [];
-    let services: ReadonlyMap<string, Service>;
-    try {
-      ({ services, fresh } = this.#assemble(config, states, proven));
-      await Promise.all(fresh.map((live) => live.prepare().then(() => live.revision.start())));
-      this.#ledger.keep(states);
-    } catch (error) {
-      this.#log.failed(fresh, error);
-      await Promise.all(fresh.map(({ revision }) => this.#fleet.retire(revision, 0)));
-      throw error;
-    }
-    const lives = (all: ReadonlyMap<string, Service>) =>
-      [...all.values()].flatMap(({ live }) => [...live.values()]);
-    const before = [...lives(this.#services), ...fresh];
-    await this.#gateways.route(routing(config, services));
-    this.#config = config;
-    this.#services = services;
-    const serving = new Set(lives(services));
-    for (const live of before) {
-      if (serving.has(live)) continue;
-      const run = live.revision.config;
-      // Who stops a service waits for it.
-      const asked = services.get(run.service)?.stopped === true;
-      void this.#fleet.retire(live.revision, asked ? run.drainTimeoutMs : patienceMs(run));
-    }
-    await this.#ledger.collect();
-    return fresh;
-  }
-
-  /** The services as they are to be: with the revisions that run already, and those that have to be started. */
-  #assemble(
-    config: ApplicationConfig,
-    states: ReadonlyMap<string, ServiceState>,
-    proven: ReadonlyMap<string, number> = new Map(),
-  ): { readonly services: ReadonlyMap<string, Service>; readonly fresh: readonly Live[] } {
-    const services = new Map<string, Service>();
-    const fresh: Live[] = [];
-    try {
-      for (const service of config.services) {
-        const { name } = service;
-        const state = states.get(name) ?? this.#ledger.state(name);
-        const running = this.#services.get(name)?.live ?? new Map<number, Live>();
-        const live = new Map<number, Live>();
-        const stopped = this.#switch.isOff(name);
-        const wanted = stopped ? new Set<number>() : needed(state.traffic);
-        const extra = proven.get(name);
-        for (const number of extra === undefined ? wanted : wanted.union(new Set([extra]))) {
-          const known = running.get(number);
-          const one = known ?? this.#make(config, service, state, number);
-          if (known === undefined) fresh.push(one);
-          if (wanted.has(number)) live.set(number, one);
-        }
-        services.set(name, { config: service, state, stopped, live });
-      }
-    } catch (error) {
-      for (const { revision } of fresh) this.#fleet.all.delete(revision);
-      throw error;
-    }
-    return { services, fresh };
-  }
-
-  #make(config: ApplicationConfig, service: ServiceConfig, state: ServiceState, number: number): Live {
-    const record: RevisionRecord = state.revisions.get(number)!;
-    const known = this.#ledger.state(service.name).revisions.has(number);
-    const running = [...(this.#services.get(service.name)?.live.values() ?? [])];
-    const ready = running.reduce((sum, { revision }) => sum + revision.pool.counts.ready, 0);
-    // As many as it will need for its share of what comes now, so that the shift itself makes no line.
-    const enough = Math.ceil((ready * weightOf(state.traffic.targets, number)) / 100);
-    const least = record.config.instances;
-    const most = record.config.scaling?.maxInstances ?? least;
-    const instances = Math.min(Math.max(least, enough), most);
-    return this.#fleet.make(config, service, record, { fresh: !known, instances, url: () => this.#url });
-  }
-
-  #exclusive<T>(change: () => Promise<T>): Promise<T> {
-    const result = this.#changes.then(() => {
-      if (this.#stopping !== undefined) throw new HeadraceError("start_cancelled", "Headrace is stopping.");
-      return this.#mask.errors(change());
-    });
-    this.#changes = result.catch(() => {});
-    return result;
   }
 
   #stop(reason: string, force: boolean): Promise<void> {
@@ -464,6 +408,7 @@ class Application {
       for (const revision of this.#fleet.all) revision.kill();
       void this.#gateways.stop(0);
     }
+    this.#changes.close(new HeadraceError("start_cancelled", "Headrace is stopping."));
     this.#stopping ??= this.#drain(reason);
     return this.#stopping;
   }

@@ -22,8 +22,19 @@ export const platformErrors = {
     exit: Exit.USAGE,
     text: "A tag cannot be so, or there is none of that name.",
   },
+  change_cancelled: {
+    whose: "user",
+    exit: Exit.SYSTEM,
+    text: "A change was given up before it held, for a rollback or a stop of the same service, or because nobody waited for it any more. Nothing has changed.",
+  },
   revision_unknown: { whose: "user", exit: Exit.USAGE, text: "The service has no such revision." },
   nothing_before: { whose: "user", exit: Exit.USAGE, text: "There is no earlier traffic to go back to." },
+  revision_crashed: {
+    whose: "user",
+    exit: Exit.APP,
+    text: "A new revision started, and crashed before it had stayed up for long enough to get requests.",
+    hint: "headrace logs shows why.",
+  },
   revision_code_missing: {
     whose: "user",
     exit: Exit.USAGE,

@@ -45,6 +45,13 @@ export interface RevisionOptions {
   readonly output: (line: OutputLine) => void;
 }
 
+/** An instance that had been ready ended unasked. */
+export interface Crash {
+  readonly uptimeMs: number;
+  /** Last lines of its stderr. */
+  readonly output: readonly string[];
+}
+
 /** An instance that leaves keeps its row until it is gone, and a reload has two generations. */
 const SPARE_ROWS = 512;
 /** No request waits longer than this for an instance to start and still wants to know how. */
@@ -68,6 +75,8 @@ export class Revision {
   #control: ConcurrencyControl | undefined;
   /** How long the instance took that was ready last. */
   #startMs: number | undefined;
+  #crashes = 0;
+  readonly #firstCrash = Promise.withResolvers<Crash>();
 
   /** Makes the shared files. */
   constructor(options: RevisionOptions) {
@@ -89,6 +98,16 @@ export class Revision {
   get pool(): Pool {
     if (this.#pool === undefined) throw new Error(`${this.key} has not been prepared`);
     return this.#pool;
+  }
+
+  /** Instances that had been ready and ended unasked. */
+  get crashes(): number {
+    return this.#crashes;
+  }
+
+  /** The first of them. Never resolves when there is none. */
+  get firstCrash(): Promise<Crash> {
+    return this.#firstCrash.promise;
   }
 
   /** Undefined where the number of instances is fixed, and before {@link start}. */
@@ -280,7 +299,10 @@ export class Revision {
   #onPoolEvent(event: PoolEvent): void {
     const { gateways, log } = this.#options;
     log(logRecord(event, Date.now()));
-    if (event.kind === "crash-loop") gateways.setFailing(this.key, true);
+    if (event.kind === "crashed") {
+      this.#crashes++;
+      this.#firstCrash.resolve(event);
+    } else if (event.kind === "crash-loop") gateways.setFailing(this.key, true);
     else if (event.kind === "ready") {
       gateways.setFailing(this.key, false);
       this.#startMs = event.startMs;

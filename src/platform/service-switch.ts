@@ -9,15 +9,11 @@
 
 import { Exit, HeadraceError } from "../base/errors.ts";
 import type { ApplicationLog } from "./application-log.ts";
+import type { Changes } from "./changes.ts";
 import type { Fleet } from "./fleet.ts";
-import type { Service } from "./services.ts";
 
 export interface SwitchPorts {
-  readonly services: () => ReadonlyMap<string, Service>;
-  /** Makes what runs what it should be, by {@link ServiceSwitch.isOff}. */
-  readonly change: () => Promise<unknown>;
-  /** One change at a time. */
-  readonly exclusive: <T>(change: () => Promise<T>) => Promise<T>;
+  readonly changes: Pick<Changes, "services" | "take" | "make">;
   readonly fleet: Pick<Fleet, "retire">;
   readonly log: Pick<ApplicationLog, "serviceStopped" | "serviceStarted">;
 }
@@ -34,14 +30,17 @@ export class ServiceSwitch {
     return this.#off.has(service);
   }
 
-  /** Resolves when nothing of it runs any more. False when there is no such service. */
-  async stop(name: string): Promise<boolean> {
-    const { services, change, exclusive, fleet, log } = this.#ports;
-    const live = await exclusive(async () => {
-      const service = services().get(name);
+  /**
+   * Resolves when nothing of it runs any more. False when there is no such service.
+   * @param client aborted when nobody waits for it any more
+   */
+  async stop(name: string, client?: AbortSignal): Promise<boolean> {
+    const { changes, fleet, log } = this.#ports;
+    const work = { what: `the stop of ${name}`, service: name, urgent: true, client };
+    const live = await changes.take(work, async (turn) => {
+      const service = changes.services.get(name);
       if (service === undefined || this.#off.has(name)) return service && [];
-      this.#off.add(name);
-      await change();
+      await this.#stopping(name, () => changes.make(turn, { switched: [name] }));
       log.serviceStopped(name);
       return [...service.live.values()];
     });
@@ -50,16 +49,31 @@ export class ServiceSwitch {
     return live !== undefined;
   }
 
-  /** Resolves when it serves. False when there is no such service. @throws HeadraceError when it does not start: it stays down then */
-  start(name: string): Promise<boolean> {
-    const { services, change, exclusive, log } = this.#ports;
-    return exclusive(async () => {
-      if (!services().has(name)) return false;
+  /**
+   * Resolves when it serves. False when there is no such service.
+   * @throws HeadraceError when it does not start: it stays down then
+   */
+  start(name: string, client?: AbortSignal): Promise<boolean> {
+    const { changes, log } = this.#ports;
+    const work = { what: `the start of ${name}`, service: name, client };
+    return changes.take(work, async (turn) => {
+      if (!changes.services.has(name)) return false;
       if (!this.#off.has(name)) return true;
-      await this.starting(name, change);
+      await this.starting(name, () => changes.make(turn, { switched: [name] }));
       log.serviceStarted(name);
       return true;
     });
+  }
+
+  /** A change that stops a service. It is not stopped when the change fails. */
+  async #stopping(name: string, change: () => Promise<unknown>): Promise<void> {
+    this.#off.add(name);
+    try {
+      await change();
+    } catch (error) {
+      this.#off.delete(name);
+      throw error;
+    }
   }
 
   /** A change that starts a service, if it was stopped. It stays stopped when the change fails. */
@@ -75,7 +89,7 @@ export class ServiceSwitch {
 
   /** Replaces its instances; the values of its secrets are read anew. False when there is no such service. @throws HeadraceError service_stopped, restart_failed, secret_missing, secret_unusable */
   async restart(name: string): Promise<boolean> {
-    const service = this.#ports.services().get(name);
+    const service = this.#ports.changes.services.get(name);
     if (service === undefined) return false;
     if (service.stopped) {
       const hint = `Start it: headrace start ${name}.`;

@@ -71,6 +71,28 @@ ${service}
     writeFileSync(join(this.folder, "lazy.py"), `VERSION = "${version}"\n`);
   }
 
+  /** Code that serves, and crashes once a file is there. */
+  crashing(version: string, gate: string): void {
+    const crash = `
+import os, threading, time
+def crash():
+    while not os.path.exists(${JSON.stringify(gate)}):
+        time.sleep(0.01)
+    os._exit(1)
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        threading.Timer(0.5, crash).start()
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"${version}"})
+`;
+    writeFileSync(join(this.folder, "app.py"), crash);
+  }
+
   up(): Promise<Headrace> {
     return Headrace.up(this.file, this.ports, this.env);
   }
@@ -92,9 +114,10 @@ ${service}
     return stderr;
   }
 
+  /** What it deploys stays up, so nothing waits to see whether it does. */
   async deploy(version: string, ...flags: readonly string[]): Promise<string> {
     this.code(version);
-    return this.run("deploy", "api", ...flags);
+    return this.run("deploy", "api", "--settle", "0", ...flags);
   }
 
   /** What the admin API says of the service. */

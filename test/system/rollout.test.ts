@@ -1,6 +1,9 @@
 /** Rollouts in steps, under load, and the way back when the new revision is worse. Through the command and HTTP only. */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { TrafficReport } from "../../src/model/revision.ts";
+import { RawClient } from "./client.ts";
 import { PATIENCE_MS, scratchFolder } from "./harness.ts";
 import { Load } from "./load.ts";
 import { RevisionWorld } from "./revision-world.ts";
@@ -74,6 +77,37 @@ describe("a rollout", () => {
     expect(load.wrong).toEqual([]);
   });
 
+  test("goes back when the new revision hangs, though it has answered nothing that could be compared", async () => {
+    const world = await RevisionWorld.make(scratch.path, "    drainTimeout: 1s");
+    await using headrace = await world.up();
+    const load = new Load(headrace.port, 4, () => "/");
+    while (load.answered < 100) await Bun.sleep(5);
+    await load.stop();
+    world.code("v2", "await asyncio.sleep(600)");
+    const deploy = world.attempt("deploy", "api", "--guard");
+    await headrace.output.waitFor('"state":"watching"');
+    const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(headrace.port)));
+    for (const client of clients) client.request("GET", "/");
+    const { status, stderr } = await deploy;
+    expect([status, stderr]).toEqual([1, expect.stringContaining("100% of its requests took longer than")]);
+    expect(await world.run("traffic", "api")).toContain("rev-1      100%");
+    for (const client of clients) client[Symbol.dispose]();
+  });
+
+  test("goes back when the new revision crashes later, without a request", async () => {
+    const world = await RevisionWorld.make(scratch.path);
+    await using headrace = await world.up();
+    world.crashing("v2", join(world.folder, "crash"));
+    const deploy = world.attempt("deploy", "api", "--over", "1h", "--guard", "--settle", "0");
+    await headrace.output.waitFor('"platform.rollout"');
+    writeFileSync(join(world.folder, "crash"), "");
+    const { status, stderr } = await deploy;
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^headrace: rev-2 of api is worse, back to rev-1 100%: it crashed \S+/),
+    ]);
+  });
+
   test("ends when somebody else decides", async () => {
     const world = await RevisionWorld.make(scratch.path);
     await using headrace = await world.up();
@@ -84,11 +118,31 @@ describe("a rollout", () => {
     const { status, stderr } = await deploy;
     expect([status, stderr]).toEqual([
       1,
-      "headrace: The rollout of rev-2 ended: the traffic was changed meanwhile.\n",
+      "headrace: The rollout of rev-2 of api ended at 1%: the traffic was changed meanwhile.\n",
     ]);
-    const { targets } = await world.api<TrafficReport>(headrace, "traffic");
+    const { targets, rollout } = await world.api<TrafficReport>(headrace, "traffic");
+    expect(rollout).toMatchObject({ state: "superseded", why: "the traffic was changed meanwhile" });
     expect(targets.map(({ weight }) => weight)).toEqual([30, 70]);
     const both = await world.attempt("deploy", "api", "--no-traffic", "--guard");
     expect(both.stderr).toStartWith("headrace: A revision without traffic has no rollout");
   });
+});
+
+test("a revision that crashes just after it is ready gets no request, and the command says so", async () => {
+  const world = await RevisionWorld.make(scratch.path);
+  await using headrace = await world.up();
+  const load = new Load(headrace.port, 2, () => "/");
+  const gate = join(world.folder, "crash");
+  world.crashing("v2", gate);
+  writeFileSync(gate, "");
+  // Longer than anything takes: it ends with the crash, not with the time.
+  const { status, stderr } = await world.attempt("deploy", "api", "--settle", "5m");
+  expect(stderr).toMatch(
+    /^headrace: rev-2 of api crashed \d+ ms after it was ready, so it gets no requests\.\n/,
+  );
+  expect(status).toBe(1);
+  await load.stop();
+  expect([load.wrong, [...load.bodies]]).toEqual([[], ["v1 v1"]]);
+  const { targets } = await world.api<TrafficReport>(headrace, "traffic");
+  expect(targets).toEqual([{ revision: "rev-1", weight: 100 }]);
 });

@@ -117,16 +117,21 @@ describe("headrace stop and start", () => {
     expect([...load.bodies]).toEqual(["jobs v1"]);
   });
 
-  test("a changed file leaves it down; a deploy brings it back", async () => {
-    const { headrace, run, body, write } = await world();
+  test("a changed file leaves it down, and so does a deploy without traffic; a deploy brings it back", async () => {
+    const { headrace, run, body, jobs, write } = await world();
     await using _ = headrace;
     await run("stop", "jobs");
     process.kill(headrace.pid, "SIGHUP");
     await headrace.output.waitFor("platform.applied");
     expect(await body("/jobs")).toContain("HR_SERVICE_STOPPED");
+    // One that is to get no requests shows that it starts, and asks for nothing else.
     write("jobs", "jobs v2");
+    expect((await run("deploy", "jobs", "--no-traffic")).status).toBe(0);
+    expect(await jobs()).toMatchObject({ stopped: true, instances: [], revision: "rev-1" });
+    expect(await body("/jobs")).toContain("HR_SERVICE_STOPPED");
+    write("jobs", "jobs v3");
     expect((await run("deploy", "jobs")).status).toBe(0);
-    expect(await body("/jobs")).toBe("jobs v2");
+    expect(await body("/jobs")).toBe("jobs v3");
   });
 
   test("one that does not start stays down, and can be started later", async () => {

@@ -34,6 +34,12 @@ export const deployOptions = {
     fallback: false,
     doc: "Compares errors and times of the new revision with the old one's meanwhile (for a minute after a shift at once), and goes back when it is worse.",
   }),
+  settle: duration({
+    flag: "settle",
+    group: "Flags",
+    fallback: "2s",
+    doc: "Once it is ready, the new revision has to stay up so long before it gets requests; when it crashes, nothing has changed.",
+  }),
   ...targetOptions,
 } as const;
 
@@ -54,9 +60,9 @@ export async function deploy(argv: readonly string[], io: Io): Promise<number> {
   const read = readArguments(shape, argv, io);
   if (typeof read === "number") return read;
   const service = read.positionals[0]!;
-  const { noTraffic, over: overMs, guard } = read.values;
+  const { noTraffic, over: overMs, guard, settle: settleMs } = read.values;
   const admin = new AdminClient(findPlace(read.values, io));
-  const call = { method: "POST", query: { noTraffic, overMs, guard } } as const;
+  const call = { method: "POST", query: { noTraffic, overMs, guard, settleMs } } as const;
   const { revision, rollout } = await admin.json<DeployReport>(servicePath(service, "/deploy"), call);
   if (rollout !== null) return followRollout(admin, { service, rollout }, io);
   const next = `headrace traffic ${service} --tag next=${revision}`;

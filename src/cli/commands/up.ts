@@ -146,7 +146,8 @@ class Up {
   }
 
   #openAdmin(runDir: string, stop: (reason: string) => void): AdminServer | null {
-    const ports = applicationPorts({ running: () => this.#running, reload: () => this.#apply(), stop });
+    const reload = (client: AbortSignal) => this.#apply(client);
+    const ports = applicationPorts({ running: () => this.#running, reload, stop });
     const { env } = this.#around;
     const admin = openAdmin(this.#application.services[0]!.run, { ports, ...this.#around, runDir }, env);
     this.#release.push(() => admin?.stop());
@@ -155,13 +156,14 @@ class Up {
 
   /**
    * Reads the file again and makes it what runs.
+   * @param client aborted when nobody waits for it any more
    * @throws HeadraceError when it has problems, or what is new does not start: nothing has changed then
    */
-  async #apply(): Promise<void> {
+  async #apply(client?: AbortSignal): Promise<void> {
     const { env, facts, logs } = this.#around;
     const loaded = await loadChecked(this.#application.file, env, facts);
     if (loaded.ok) {
-      await this.#running?.apply(loaded.application);
+      await this.#running?.apply(loaded.application, client);
       this.#watching?.follow(loaded.application);
       return;
     }

@@ -22,14 +22,18 @@ export function newestOf({ revisions }: ServiceState): number {
   return Math.max(0, ...revisions.keys());
 }
 
-/** With one more revision, and the shares that hold with it: all of them are its own when they are not given. */
+/**
+ * With one more revision, and the shares that hold with it: all of them are its own when they are not given.
+ * @param back shares that may come back, beside those that a rollback would bring: their revisions are kept
+ */
 export function withRevision(
   state: ServiceState,
   record: RevisionRecord,
   targets: readonly Target[] = all(record.number),
+  back: readonly Target[] = [],
 ): ServiceState {
   const revisions = new Map(state.revisions).set(record.number, record);
-  return collected(withTargets({ ...state, revisions }, targets));
+  return collected(withTargets({ ...state, revisions }, targets), back);
 }
 
 /** Without what leads to a revision besides the shares: tags and shadow. */
@@ -78,19 +82,19 @@ function wantedShadow({ revision, percent }: ShadowReport, known: ReadonlySet<nu
 
 /**
  * With the shares before the last change. A second time brings back what the first one took away.
- * @throws HeadraceError nothing_before
+ * @throws HeadraceError nothing_before, and revision_unknown when one of them is not kept any more
  */
 export function rolledBack(state: ServiceState): ServiceState {
-  const { before, revisions } = state;
-  if (before?.every(({ revision }) => revisions.has(revision))) return withTargets(state, before);
+  const { before } = state;
+  if (before !== null) return withTargets(state, checkedTargets(before, new Set(state.revisions.keys())));
   const message = "There is nothing to go back to: the traffic has not changed yet.";
   throw new HeadraceError("nothing_before", message, { exit: Exit.USAGE });
 }
 
 /** Without the revisions that are too old to be kept. Those that a rollback would bring back are kept. */
-function collected(state: ServiceState): ServiceState {
+function collected(state: ServiceState, back: readonly Target[]): ServiceState {
   const { traffic, before, revisions } = state;
-  const wanted = needed({ ...traffic, targets: [...traffic.targets, ...(before ?? [])] });
+  const wanted = needed({ ...traffic, targets: [...traffic.targets, ...(before ?? []), ...back] });
   const kept = new Map(revisions);
   for (const number of collectable(revisions.keys(), wanted)) kept.delete(number);
   return { ...state, revisions: kept };

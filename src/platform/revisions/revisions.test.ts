@@ -123,6 +123,21 @@ test("the newest revisions are kept, and those that have requests, a tag, or the
   expect(newestOf(state)).toBe(39);
 });
 
+test("shares that may come back keep their revisions, and others do not come back", () => {
+  let state = withTargets(serviceOf(8), all(2));
+  const { before } = state;
+  for (let number = 9; number < 40; number++) {
+    const last = withRevision(state, record(number), state.traffic.targets);
+    expect(last.revisions.has(8)).toBe(true);
+    state = last;
+  }
+  // A rollout begins, and what it came from is the way back now.
+  expect(withRevision(state, record(40), all(40), before!).revisions.has(8)).toBe(true);
+  const forgotten = withRevision(state, record(40), all(40));
+  expect(forgotten.revisions.has(8)).toBe(false);
+  expect(() => rolledBack({ ...forgotten, before })).toThrow("There is no rev-8.");
+});
+
 describe("code", () => {
   const app = join(scratch, "app");
   const codeDir = join(scratch, "state", "code");

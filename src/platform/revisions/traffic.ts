@@ -135,7 +135,8 @@ export function trafficText(targets: readonly Target[]): string {
   return targets.map(({ revision, weight }) => `rev-${revision} ${weight}%`).join(", ");
 }
 
-function unknownRevision(revision: number, known: ReadonlySet<number>): HeadraceError {
+/** @param known those that there are */
+export function unknownRevision(revision: number, known: ReadonlySet<number>): HeadraceError {
   const names = [...known].sort((a, b) => b - a).map((number) => `rev-${number}`);
   const hint = `There ${names.length === 1 ? "is" : "are"} ${names.join(", ")}.`;
   return new HeadraceError("revision_unknown", `There is no rev-${revision}.`, { exit: Exit.USAGE, hint });

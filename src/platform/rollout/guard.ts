@@ -2,7 +2,9 @@
  * Whether a new revision is worse than the one that it stands in for. Pure.
  *
  * Two shares of its requests are compared with the old one's: those that failed (status 5xx), and those that were slow: they took twice
- * as long as 95 of 100 of the old one's, and so long that somebody minds, as far as the buckets of the histogram tell. Each by Fisher's exact test, one-sided (R. A. Fisher, The
+ * as long as 95 of 100 of the old one's, and so long that somebody minds, as far as the buckets of the histogram tell. What has not been
+ * answered for so long is slow before it is answered, and what its client did not wait for is slow, too: a revision that hangs answers
+ * nothing. Each by Fisher's exact test, one-sided (R. A. Fisher, The
  * Design of Experiments, 1935, §9): how likely is it that so many or more fall to the new one by chance, if both are alike. It holds for
  * few requests as for many. With many, it finds differences that matter to nobody, so a difference must also be of a size.
  *
@@ -19,6 +21,12 @@ export interface Sample {
   readonly errors: number;
   /** How long the app took to begin its answers: counts by bucket of {@link GuardSettings.boundsS}, one more for what is beyond. */
   readonly times: readonly number[];
+  /** Requests whose client left before an answer began. */
+  readonly abandoned: number;
+  /** By bound of {@link GuardSettings.boundsS}: so many at least have been without an answer for longer. */
+  readonly overdue: readonly number[];
+  /** Instances that had been ready and ended unasked. */
+  readonly crashes: number;
 }
 
 /** How much larger a share must be to matter: so many times the old one, and so much above it. */
@@ -59,27 +67,44 @@ export interface Verdict {
 /** Compares the new revision with the old one. */
 export function judge(fresh: Sample, old: Sample, settings: GuardSettings): Verdict {
   const { least, level } = settings;
-  if (fresh.requests < least || old.requests < least) {
-    const reason = `it takes ${least} requests of each to compare, there were ${fresh.requests} and ${old.requests}`;
-    return { kind: "too-few", reasons: [reason] };
-  }
-  const reasons: string[] = [];
+  const border = slowBorder(old.times, settings);
   const failed: Shares = {
     fresh: { count: fresh.errors, of: fresh.requests },
     old: { count: old.errors, of: old.requests },
   };
-  if (isWorse(failed, settings.errors, level)) {
+  const slow: Shares = { fresh: beyond(fresh, border), old: beyond(old, border) };
+  const enough = ({ fresh, old }: Shares) => fresh.of >= least && old.of >= least;
+  if (!enough(failed) && !enough(slow)) {
+    const reason = `it takes ${least} requests of each to compare, there were ${fresh.requests} and ${old.requests}`;
+    return { kind: "too-few", reasons: [reason] };
+  }
+  const reasons: string[] = [];
+  if (enough(failed) && isWorse(failed, settings.errors, level)) {
     reasons.push(`${percent(failed.fresh)} of its requests failed, ${percent(failed.old)} before`);
   }
-  const border = slowBorder(old.times, settings);
-  const slow: Shares = { fresh: beyond(fresh.times, border), old: beyond(old.times, border) };
-  if (isWorse(slow, settings.slow, level)) {
+  if (enough(slow) && isWorse(slow, settings.slow, level)) {
     const bound = timeText(settings.boundsS[border]!);
     reasons.push(
       `${percent(slow.fresh)} of its requests took longer than ${bound}, ${percent(slow.old)} before`,
     );
   }
   return { kind: reasons.length > 0 ? "worse" : "not-worse", reasons };
+}
+
+/**
+ * Whether its instances crash, however few requests there were: more of them than of the old one's in the same time. Undefined when they do
+ * not.
+ */
+export function judgeCrashes(fresh: Sample, old: Sample): Verdict | undefined {
+  if (fresh.crashes <= old.crashes) return undefined;
+  const times = (count: number) => (count === 1 ? "once" : `${count} times`);
+  const other = old.crashes === 0 ? "the old one did not" : `the old one ${times(old.crashes)}`;
+  return { kind: "worse", reasons: [`it crashed ${times(fresh.crashes)}, ${other}`] };
+}
+
+/** Requests that are known by now: answered, or known to be slow. */
+export function known({ requests, abandoned, overdue }: Sample): number {
+  return requests + abandoned + (overdue[0] ?? 0);
 }
 
 interface Share {
@@ -113,9 +138,11 @@ function slowBorder(times: readonly number[], { boundsS, slow }: GuardSettings):
   return border === -1 ? boundsS.length - 1 : border;
 }
 
-function beyond(times: readonly number[], border: number): Share {
-  const of = times.reduce((sum, count) => sum + count, 0);
-  return { count: times.slice(border + 1).reduce((sum, count) => sum + count, 0), of };
+function beyond({ times, abandoned, overdue }: Sample, border: number): Share {
+  const answered = times.reduce((sum, count) => sum + count, 0);
+  const late = times.slice(border + 1).reduce((sum, count) => sum + count, 0);
+  const without = abandoned + overdue[border]!;
+  return { count: late + without, of: answered + without };
 }
 
 /** The probability that the first has so many or more, when which ones they are is chance. */

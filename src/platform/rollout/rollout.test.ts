@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { ManualClock } from "../../base/clock.ts";
 import type { RolloutReport } from "../../model/revision.ts";
 import { all, checkedTargets, type Target, trafficText } from "../revisions/traffic.ts";
+import { type Counts, Watch } from "./counts.ts";
 import { defaultGuard, fisher, judge, type Sample } from "./guard.ts";
 import { firstShares, Rollout } from "./rollout.ts";
 import { blend, nextStepMs, shareAt } from "./steps.ts";
@@ -98,6 +99,9 @@ describe("the guard", () => {
     requests,
     errors,
     times: times ?? [requests, 0, 0, 0],
+    abandoned: 0,
+    overdue: [0, 0, 0],
+    crashes: 0,
   });
 
   test("says why", () => {
@@ -144,6 +148,26 @@ describe("the guard", () => {
         sample(100, 0, [0, 0, 100, 0]),
         "worse: 50% of its requests failed, 0% before; 100% of its requests took longer than 1s, 0% before",
       ],
+      // Nothing is answered: all that has come waits for longer than 100ms.
+      [
+        { ...sample(0, 0), overdue: [90, 80, 0] },
+        sample(1_000, 0),
+        "worse: 100% of its requests took longer than 100ms, 0% before",
+      ],
+      // Its clients do not wait for it.
+      [
+        { ...sample(60, 0), abandoned: 30 },
+        { ...sample(1_000, 0), abandoned: 20 },
+        "worse: 33% of its requests took longer than 100ms, 2% before",
+      ],
+      // They do not wait for the old one either.
+      [{ ...sample(60, 0), abandoned: 30 }, { ...sample(1_000, 0), abandoned: 500 }, "not-worse"],
+      // What waits, but for less than what is slow, is not known yet.
+      [
+        { ...sample(10, 0), overdue: [90, 0, 0] },
+        sample(1_000, 0),
+        "too-few: it takes 50 requests of each to compare, there were 10 and 1000",
+      ],
     ] as const;
     for (const [fresh, old, wanted] of golden) {
       const { kind, reasons } = judge(fresh, old, settings);
@@ -177,6 +201,41 @@ describe("the guard", () => {
   });
 });
 
+describe("what has not been answered in time", () => {
+  const boundsS = [0.1, 1, 10];
+
+  test("is never said to be more than it is, whatever the order of the answers", () => {
+    let seed = 4_711;
+    const random = () => {
+      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+      return seed / 2 ** 32;
+    };
+    // Of 1,000 requests in 20 seconds a third hangs, the others take up to 400 ms.
+    const requests = Array.from({ length: 1_000 }, () => {
+      const at = random() * 20_000;
+      return { at, end: random() < 0.33 ? Number.POSITIVE_INFINITY : at + random() * 400 };
+    });
+    let now = 0;
+    const past = (times: readonly number[]) => times.filter((time) => time <= now).length;
+    const counts = (): Counts => ({
+      arrived: past(requests.map(({ at }) => at)),
+      settled: past(requests.map(({ end }) => end)),
+      ...{ abandoned: 0, requests: 0, errors: 0, crashes: 0, times: [0, 0, 0, 0] },
+    });
+    const watch = new Watch(counts, boundsS);
+    for (; now <= 30_000; now += 250) {
+      const { overdue } = watch.read(now);
+      for (const [i, bound] of boundsS.entries()) {
+        const waiting = requests.filter(({ at, end }) => at <= now - bound * 1_000 && end > now).length;
+        expect(overdue[i]!).toBeLessThanOrEqual(waiting);
+      }
+    }
+    // Once all is answered that ever is, it is exact.
+    const hanging = requests.filter(({ end }) => end === Number.POSITIVE_INFINITY).length;
+    expect(watch.read(now).overdue).toEqual([hanging, hanging, hanging]);
+  });
+});
+
 describe("a rollout", () => {
   const boundsS = [0.01, 0.1, 1];
   const before = [
@@ -187,17 +246,34 @@ describe("a rollout", () => {
   /** A rollout of rev-3, on a clock of its own; `counts` is what each revision has done. */
   function rollout(overMs: number, guarded: boolean) {
     const clock = new ManualClock();
-    const counts = new Map([1, 2, 3].map((revision) => [revision, { requests: 0, errors: 0 }]));
-    const world = { targets: [] as readonly Target[], told: [] as RolloutReport[], broken: false };
+    const none: Counts = {
+      arrived: 0,
+      settled: 0,
+      abandoned: 0,
+      requests: 0,
+      errors: 0,
+      crashes: 0,
+      times: [0, 0, 0, 0],
+    };
+    const counts = new Map([1, 2, 3].map((revision) => [revision, none]));
+    const world = {
+      targets: [] as readonly Target[],
+      told: [] as RolloutReport[],
+      broken: false,
+      /** What a step waits for. */
+      gate: Promise.resolve(),
+    };
     const plan = {
       service: "api",
       revision: 3,
       before,
+      earlier: null,
       overMs,
       guard: guarded ? { ...defaultGuard, boundsS } : null,
     };
     world.targets = firstShares(plan);
     const shift = async (expected: readonly Target[], targets: readonly Target[]) => {
+      await world.gate;
       if (world.broken) throw new Error("rev-3 does not start");
       if (!Bun.deepEquals(expected, world.targets)) return false;
       world.targets = targets;
@@ -205,10 +281,7 @@ describe("a rollout", () => {
     };
     const own = new Rollout(plan, {
       clock,
-      sampler: (revision) => () => {
-        const { requests, errors } = counts.get(revision)!;
-        return { requests, errors, times: [requests, 0, 0, 0] };
-      },
+      sampler: (revision) => () => counts.get(revision)!,
       shift,
       back: (expected) => shift(expected, before),
       told: (report) => world.told.push(report),
@@ -221,9 +294,20 @@ describe("a rollout", () => {
     };
     const add = (revision: number, requests: number, errors: number) => {
       const now = counts.get(revision)!;
-      counts.set(revision, { requests: now.requests + requests, errors: now.errors + errors });
+      counts.set(revision, {
+        ...{ ...now, arrived: now.arrived + requests, settled: now.settled + requests },
+        ...{ requests: now.requests + requests, errors: now.errors + errors },
+        times: [now.requests + requests, 0, 0, 0],
+      });
     };
-    return { own, world, pass, add, weights: () => world.told.map(({ weight }) => weight) };
+    /** Requests that get no answer. */
+    const hang = (revision: number, requests: number) => {
+      const now = counts.get(revision)!;
+      counts.set(revision, { ...now, arrived: now.arrived + requests });
+    };
+    const crash = (revision: number, crashes: number) =>
+      counts.set(revision, { ...counts.get(revision)!, crashes });
+    return { own, world, pass, add, hang, crash, weights: () => world.told.map(({ weight }) => weight) };
   }
 
   test("without a guard takes its steps and is done, whatever comes", async () => {
@@ -233,6 +317,21 @@ describe("a rollout", () => {
     expect(own.report).toMatchObject({ revision: "rev-3", state: "done", weight: 100, why: "" });
     expect(weights()).toEqual([1, ...Array.from({ length: 20 }, (_, n) => 5 * (n + 1))]);
     expect(trafficText(world.targets)).toBe("rev-3 100%");
+  });
+
+  test("is done, too, when a step takes longer than all the time that was left", async () => {
+    for (const guarded of [false, true]) {
+      const { own, world, pass } = rollout(2_000, guarded);
+      const gate = Promise.withResolvers<void>();
+      world.gate = gate.promise;
+      await pass(1_000);
+      expect(own.report.weight).toBe(1);
+      await pass(5_000);
+      gate.resolve();
+      await pass(2_000);
+      expect(own.report).toMatchObject({ state: "done", weight: 100 });
+      expect(trafficText(world.targets)).toBe("rev-3 100%");
+    }
   });
 
   test("goes back to all that there was once it is worse", async () => {
@@ -255,6 +354,39 @@ describe("a rollout", () => {
     const told = world.told.length;
     await pass(200_000);
     expect(world.told.length).toBe(told);
+  });
+
+  test("goes back when nothing is answered any more", async () => {
+    for (const overMs of [0, 10_000]) {
+      const { own, world, pass, add, hang } = rollout(overMs, true);
+      add(2, 60, 0);
+      add(1, 40, 0);
+      await pass(500);
+      hang(3, 60);
+      await pass(500);
+      expect(own.report).toMatchObject({
+        state: "went-back",
+        why: "100% of its requests took longer than 100ms, 0% before",
+      });
+      expect(world.targets).toEqual(before);
+    }
+  });
+
+  test("goes back when the new revision crashes, without a request, but not when the old ones crash as often", async () => {
+    for (const overMs of [0, 10_000]) {
+      const { own, pass, crash } = rollout(overMs, true);
+      await pass(500);
+      crash(1, 1);
+      crash(3, 1);
+      await pass(500);
+      expect(own.over).toBe(false);
+      crash(3, 2);
+      await pass(500);
+      expect(own.report).toMatchObject({
+        state: "went-back",
+        why: "it crashed 2 times, the old one once",
+      });
+    }
   });
 
   test("at once compares with what the old ones did before, watches for a minute, and says when nothing is known", async () => {
@@ -286,6 +418,27 @@ describe("a rollout", () => {
     other.add(3, 100, 100);
     await other.pass(1_000);
     expect([other.own.report.state, other.world.targets]).toEqual(["superseded", all(1)]);
+  });
+
+  test("ends at once when it is told that somebody else decides, also in the middle of a step", async () => {
+    for (const broken of [false, true]) {
+      const { own, world, pass } = rollout(10_000, false);
+      const gate = Promise.withResolvers<void>();
+      world.gate = gate.promise;
+      await pass(600);
+      own.supersede();
+      const ended = { state: "superseded", weight: 1, why: "the traffic was changed meanwhile" };
+      expect(own.report).toMatchObject(ended);
+      world.broken = broken;
+      world.targets = all(1);
+      gate.resolve();
+      const told = world.told.length;
+      await pass(30_000);
+      expect(own.report).toMatchObject(ended);
+      expect([world.told.length, world.targets]).toEqual([told, all(1)]);
+      own.supersede("once more");
+      expect(own.report).toMatchObject(ended);
+    }
   });
 
   test("ends where it is when a step cannot be made", async () => {

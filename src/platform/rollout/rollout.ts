@@ -14,11 +14,12 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import { messageOf } from "../../base/errors.ts";
+import { HeadraceError, messageOf } from "../../base/errors.ts";
 import { revisionName } from "../../config/service.ts";
 import type { RolloutReport, RolloutState } from "../../model/revision.ts";
 import { all, type Target, weightOf } from "../revisions/traffic.ts";
-import { type GuardSettings, judge, type Sample, type Verdict } from "./guard.ts";
+import { type Counts, since, together, Watch } from "./counts.ts";
+import { type GuardSettings, judge, judgeCrashes, known, type Verdict } from "./guard.ts";
 import { blend, nextStepMs, shareAt } from "./steps.ts";
 
 export interface RolloutPlan {
@@ -26,6 +27,8 @@ export interface RolloutPlan {
   readonly revision: number;
   /** The shares before it began. */
   readonly before: readonly Target[];
+  /** What a rollback would have brought back then, and does again once it went back; null for nothing. */
+  readonly earlier: readonly Target[] | null;
   /** Length of the shift; 0: at once. */
   readonly overMs: number;
   /** Null: nothing is watched. */
@@ -35,7 +38,7 @@ export interface RolloutPlan {
 export interface RolloutPorts {
   readonly clock: Clock;
   /** What a revision has done since its start. It may be asked after the revision has lost its requests. */
-  sampler(revision: number): () => Sample;
+  sampler(revision: number): () => Counts;
   /** Changes the shares, unless they are not `expected` any more: then false. Rejects when it cannot; nothing has changed then. */
   shift(expected: readonly Target[], targets: readonly Target[]): Promise<boolean>;
   /** Brings back what was before the rollout, under the same condition. */
@@ -45,8 +48,10 @@ export interface RolloutPorts {
 
 /** After a shift at once the new revision is watched so long. */
 export const WATCH_MS = 60_000;
-/** How often the counters are read: they are memory that gateways write to, and tell nobody. */
-const LOOK_MS = 1_000;
+/** How often the counters are read: they are memory that gateways write to, and tell nobody. What hangs is known to within so long. */
+const LOOK_MS = 250;
+
+const CHANGED = "the traffic was changed meanwhile";
 
 const EDGES: Readonly<Record<RolloutState, readonly RolloutState[]>> = {
   shifting: ["watching", "done", "went-back", "failed", "superseded"],
@@ -66,15 +71,16 @@ export class Rollout {
   readonly #plan: RolloutPlan;
   readonly #ports: RolloutPorts;
   readonly #startedAt: number;
-  readonly #fresh: () => Sample;
-  readonly #old: () => Sample;
-  readonly #oldWhole: () => Sample;
+  readonly #fresh: Watch;
+  readonly #old: Watch;
+  readonly #oldWhole: Watch;
   #state: RolloutState = "shifting";
   #targets: readonly Target[];
   #why = "";
   /** The next look is at so many requests. */
   #lookAt: number;
   #cancel = () => {};
+  #stopped = false;
 
   /** The first shares hold already. */
   constructor(plan: RolloutPlan, ports: RolloutPorts) {
@@ -86,9 +92,10 @@ export class Rollout {
     const old = plan.before
       .filter(({ revision }) => revision !== plan.revision)
       .map(({ revision }) => ports.sampler(revision));
-    this.#fresh = since(ports.sampler(plan.revision));
-    this.#oldWhole = () => old.map((sample) => sample()).reduce(added);
-    this.#old = since(this.#oldWhole);
+    const boundsS = plan.guard?.boundsS ?? [];
+    this.#fresh = new Watch(since(ports.sampler(plan.revision)), boundsS);
+    this.#old = new Watch(since(together(old)), boundsS);
+    this.#oldWhole = new Watch(together(old), boundsS);
     if (plan.overMs === 0) this.#become("watching");
     else this.#tell();
     this.#wait();
@@ -106,8 +113,25 @@ export class Rollout {
     };
   }
 
+  /** See {@link RolloutPlan.earlier}. */
+  get earlier(): readonly Target[] {
+    return this.#plan.earlier ?? [];
+  }
+
+  /** It has come to its end, and does nothing any more. */
+  get over(): boolean {
+    return EDGES[this.#state].length === 0;
+  }
+
+  /** Somebody else decides about the traffic. A step that is under way is the last one. */
+  supersede(why = CHANGED): void {
+    this.stop();
+    if (!this.over) this.#become("superseded", why);
+  }
+
   /** Nothing is done any more: the application stops. */
   stop(): void {
+    this.#stopped = true;
     this.#cancel();
   }
 
@@ -115,7 +139,8 @@ export class Rollout {
     const { clock } = this.#ports;
     const { overMs, guard } = this.#plan;
     const elapsed = clock.now() - this.#startedAt;
-    const next = overMs === 0 ? WATCH_MS : nextStepMs(elapsed, overMs);
+    // A step may have taken all the time that was left: then the end is next, and it is over already.
+    const next = overMs === 0 ? WATCH_MS : Math.min(nextStepMs(elapsed, overMs), overMs);
     const pause = guard === null ? next - elapsed : Math.min(LOOK_MS, next - elapsed);
     this.#cancel = clock.after(Math.max(1, pause), () => void this.#beat());
   }
@@ -124,9 +149,12 @@ export class Rollout {
     try {
       await this.#act(this.#ports.clock.now() - this.#startedAt);
     } catch (error) {
-      this.#become("failed", messageOf(error));
+      if (this.#stopped) return;
+      const given = error instanceof HeadraceError && error.code === "change_cancelled";
+      if (given) this.#become("superseded", CHANGED);
+      else this.#become("failed", messageOf(error));
     }
-    if (EDGES[this.#state].length > 0) this.#wait();
+    if (!this.over && !this.#stopped) this.#wait();
   }
 
   async #act(elapsed: number): Promise<void> {
@@ -134,14 +162,18 @@ export class Rollout {
     const over = elapsed >= (overMs === 0 ? WATCH_MS : overMs);
     const verdict = this.#look(over);
     if (verdict?.kind === "worse") {
-      if (!(await this.#ports.back(this.#targets))) return this.#superseded();
+      const went = await this.#ports.back(this.#targets);
+      if (this.#stopped) return;
+      if (!went) return this.#become("superseded", CHANGED);
       this.#targets = before;
       return this.#become("went-back", verdict.reasons.join("; "));
     }
     const why = over && verdict?.kind === "too-few" ? `nothing is known: ${verdict.reasons.join("; ")}` : "";
     const targets = overMs === 0 ? all(revision) : blend(before, revision, shareAt(elapsed, overMs));
     if (!Bun.deepEquals(targets, this.#targets)) {
-      if (!(await this.#ports.shift(this.#targets, targets))) return this.#superseded();
+      const shifted = await this.#ports.shift(this.#targets, targets);
+      if (this.#stopped) return;
+      if (!shifted) return this.#become("superseded", CHANGED);
       this.#targets = targets;
       if (!over) this.#tell();
     }
@@ -152,16 +184,16 @@ export class Rollout {
   #look(last: boolean): Verdict | undefined {
     const { guard } = this.#plan;
     if (guard === null) return undefined;
-    const fresh = this.#fresh();
-    if (fresh.requests < this.#lookAt && !last) return undefined;
-    this.#lookAt = Math.ceil(Math.max(fresh.requests, guard.least) * guard.nextLook);
-    const old = this.#old();
+    const now = this.#ports.clock.now();
+    const fresh = this.#fresh.read(now);
+    const old = this.#old.read(now);
+    const oldWhole = this.#oldWhole.read(now);
+    const crashed = judgeCrashes(fresh, old);
+    if (crashed !== undefined) return crashed;
+    if (known(fresh) < this.#lookAt && !last) return undefined;
+    this.#lookAt = Math.ceil(Math.max(known(fresh), guard.least) * guard.nextLook);
     // At once, the old one has no requests beside the new one: what it did before has to do.
-    return judge(fresh, old.requests < guard.least ? this.#oldWhole() : old, guard);
-  }
-
-  #superseded(): void {
-    this.#become("superseded", "the traffic was changed meanwhile");
+    return judge(fresh, old.requests < guard.least ? oldWhole : old, guard);
   }
 
   #become(state: RolloutState, why = ""): void {
@@ -175,25 +207,4 @@ export class Rollout {
   #tell(): void {
     this.#ports.told(this.report);
   }
-}
-
-/** What came since now. */
-function since(sample: () => Sample): () => Sample {
-  const first = sample();
-  return () => {
-    const now = sample();
-    return {
-      requests: now.requests - first.requests,
-      errors: now.errors - first.errors,
-      times: now.times.map((count, i) => count - first.times[i]!),
-    };
-  };
-}
-
-function added(a: Sample, b: Sample): Sample {
-  return {
-    requests: a.requests + b.requests,
-    errors: a.errors + b.errors,
-    times: a.times.map((count, i) => count + b.times[i]!),
-  };
 }
