@@ -1,5 +1,6 @@
 /** When an answer counts as good. Pure. */
 
+import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from "node:zlib";
 import type { Failure } from "./messages.ts";
 import type { ExpectPlan } from "./plan.ts";
 
@@ -30,6 +31,28 @@ export interface Answer {
   readonly bodyBytes: number;
   /** Null where it was not kept. */
   readonly body: readonly Buffer[] | null;
+  /** Content-Encoding of the body, in lower case; empty for none. */
+  readonly coding: string;
+}
+
+const DECODERS: Readonly<Record<string, (body: Buffer) => Uint8Array>> = {
+  gzip: gunzipSync,
+  "x-gzip": gunzipSync,
+  deflate: inflateSync,
+  br: brotliDecompressSync,
+  zstd: zstdDecompressSync,
+};
+
+/** As a person sees it; null when it is not coded as it says. */
+function plainBody({ body, coding }: Answer): Buffer | null {
+  const whole = Buffer.concat(body ?? []);
+  const decode = DECODERS[coding];
+  if (decode === undefined || whole.length === 0) return whole;
+  try {
+    return Buffer.from(decode(whole));
+  } catch {
+    return null;
+  }
 }
 
 /** Why an answer that came whole is not good; null when it is. */
@@ -38,7 +61,8 @@ export function failureOfAnswer(answer: Answer, expected: Matcher): Failure | nu
   if (!good) return "status";
   if (expected.length !== null && answer.bodyBytes !== expected.length) return "length";
   if (!expected.needsBody) return null;
-  const body = Buffer.concat(answer.body ?? []);
+  const body = plainBody(answer);
+  if (body === null) return "body";
   if (expected.text !== null && !body.includes(expected.text)) return "body";
   if (expected.pattern !== null && !expected.pattern.test(body.toString())) return "body";
   return null;

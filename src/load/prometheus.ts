@@ -70,6 +70,15 @@ export class Scrape {
 
   /** A quantile (0 to 1) of what a histogram counted since, on a straight line within its bucket as Prometheus does; 0 for nothing. */
   quantileSince(before: Scrape, name: string, quantile: number): number {
+    return this.quantileIn(before, name, quantile).value;
+  }
+
+  /** The same with the end of its bucket, which is the most that it can have been; null where that has no end. */
+  quantileIn(
+    before: Scrape,
+    name: string,
+    quantile: number,
+  ): { readonly value: number; readonly atMost: number | null } {
     const bounds = this.values(`${name}_bucket`, "le")
       .map((le) => ({ le, bound: Number(le.replace("+Inf", "Infinity")) }))
       .sort((a, b) => a.bound - b.bound);
@@ -78,14 +87,15 @@ export class Scrape {
       return { bound, count: grown(of(this), of(before)) };
     });
     const total = upTo.at(-1)?.count ?? 0;
-    if (total === 0) return 0;
+    if (total === 0) return { value: 0, atMost: 0 };
     const rank = quantile * total;
     const at = upTo.findIndex(({ count }) => count >= rank);
     const lower = at === 0 ? { bound: 0, count: 0 } : upTo[at - 1]!;
     const bucket = upTo[at]!;
-    if (bucket.bound === Number.POSITIVE_INFINITY) return lower.bound;
+    if (bucket.bound === Number.POSITIVE_INFINITY) return { value: lower.bound, atMost: null };
     const inside = bucket.count - lower.count;
-    return lower.bound + (inside === 0 ? 0 : ((rank - lower.count) / inside) * (bucket.bound - lower.bound));
+    const share = inside === 0 ? 0 : (rank - lower.count) / inside;
+    return { value: lower.bound + share * (bucket.bound - lower.bound), atMost: bucket.bound };
   }
 }
 

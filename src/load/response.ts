@@ -30,6 +30,8 @@ interface Head {
   readonly framing: "length" | "chunked" | "close" | "none";
   readonly length: number;
   readonly keepAlive: boolean;
+  /** Content-Encoding in lower case; empty for none. */
+  readonly coding: string;
   /** Of the head with its empty line, in bytes. */
   readonly bytes: number;
 }
@@ -61,6 +63,8 @@ export class HeadMemory {
 /** Reads the answers of one connection, one after the other. */
 export class ResponseReader {
   status = 0;
+  /** How the body is coded, in lower case; empty for not at all. */
+  coding = "";
   /** Bytes of body so far, without chunk framing. */
   bodyBytes = 0;
   keepAlive = true;
@@ -126,6 +130,7 @@ export class ResponseReader {
   #enter(head: Head): void {
     this.status = head.status;
     this.keepAlive = head.keepAlive;
+    this.coding = head.coding;
     if (this.#headOnly || head.framing === "none") this.#state = DONE;
     else if (head.framing === "chunked") this.#state = CHUNK_SIZE;
     else if (head.framing === "close") this.#state = UNTIL_CLOSE;
@@ -210,6 +215,7 @@ function parseHead(text: string, bytes: number): Head | null {
   let length = -1;
   let chunked = false;
   let keepAlive = first[1] === "1";
+  let coding = "";
   for (let i = 1; i < lines.length; i++) {
     const line = lines[i]!;
     const colon = line.indexOf(":");
@@ -222,13 +228,18 @@ function parseHead(text: string, bytes: number): Head | null {
     } else if (name === "transfer-encoding") {
       if (!/(^|,)\s*chunked\s*$/i.test(line.slice(colon + 1))) return null;
       chunked = true;
+    } else if (name === "content-encoding") {
+      coding = line
+        .slice(colon + 1)
+        .trim()
+        .toLowerCase();
     } else if (name === "connection") {
       const value = line.slice(colon + 1).toLowerCase();
       if (value.includes("close")) keepAlive = false;
       else if (value.includes("keep-alive")) keepAlive = true;
     }
   }
-  const rest = { status, length: Math.max(0, length), bytes };
+  const rest = { status, length: Math.max(0, length), coding, bytes };
   if (status === 204 || status === 304 || status < 200) return { ...rest, framing: "none", keepAlive };
   if (chunked) return { ...rest, framing: "chunked", keepAlive };
   if (length >= 0) return { ...rest, framing: "length", keepAlive };

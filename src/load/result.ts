@@ -196,8 +196,12 @@ export interface ServerView {
 
 export interface ServerTime {
   readonly meanMs: number;
+  /** On a straight line within its bucket: a guess. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** The ends of those buckets: what is known. Null where the last one has none. */
+  readonly p50AtMostMs: number | null;
+  readonly p99AtMostMs: number | null;
 }
 
 export interface ServerPoint {

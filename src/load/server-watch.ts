@@ -159,9 +159,13 @@ export class ServerWatch {
 
 function times(last: Scrape, first: Scrape, name: string): ServerTime {
   const count = last.since(first, `${name}_count`);
+  const p50 = last.quantileIn(first, name, 0.5);
+  const p99 = last.quantileIn(first, name, 0.99);
   return {
     meanMs: count === 0 ? 0 : (last.since(first, `${name}_sum`) / count) * 1_000,
-    p50Ms: last.quantileSince(first, name, 0.5) * 1_000,
-    p99Ms: last.quantileSince(first, name, 0.99) * 1_000,
+    p50Ms: p50.value * 1_000,
+    p99Ms: p99.value * 1_000,
+    p50AtMostMs: p50.atMost === null ? null : p50.atMost * 1_000,
+    p99AtMostMs: p99.atMost === null ? null : p99.atMost * 1_000,
   };
 }

@@ -234,15 +234,18 @@ function stepRows({ steps }: LoadResult, paint: Paint): string {
   return `${title("STEPS", paint)}${lines.join("")}`;
 }
 
+function compact(ms: number): string {
+  return milliseconds(ms).replace(" ", "");
+}
+
 function theService(server: ServerView | null, paint: Paint): string[] {
   if (server === null) return [];
-  const time = ({ meanMs, p50Ms, p99Ms }: ServerView["queue"]) =>
-    `avg=${milliseconds(meanMs)} med=${milliseconds(p50Ms)} p99=${milliseconds(p99Ms)}`
-      .replaceAll(" ms", "ms")
-      .replaceAll(" µs", "µs")
-      .replaceAll(" s", "s");
+  const most = (guess: number, atMost: number | null) =>
+    atMost === null ? `>${compact(guess)}` : `≤${compact(atMost)}`;
+  const time = (of: ServerView["queue"]) =>
+    `avg=${compact(of.meanMs)} med${most(of.p50Ms, of.p50AtMostMs)} p99${most(of.p99Ms, of.p99AtMostMs)}`;
   const ready = server.series.map((point) => point.ready);
-  const most = Math.max(0, ...ready);
+  const largest = Math.max(0, ...ready);
   const least = ready.length === 0 ? 0 : Math.min(...ready);
   const refused = Object.entries(server.refusals).map(([reason, count]) => `${reason}: ${grouped(count)}`);
   return [
@@ -252,7 +255,7 @@ function theService(server: ServerView | null, paint: Paint): string[] {
       row("in the app", time(server.run)) +
       row("refused", refused.length === 0 ? "0" : refused.join("  ")) +
       row("cold starts", grouped(server.coldStarts)) +
-      row("instances", `${least} to ${most} ready`) +
+      row("instances", `${least} to ${largest} ready`) +
       row("in the line", `${grouped(Math.max(0, ...server.series.map((point) => point.waiting)))} at most`) +
       row("memory", `${bytesText(Math.max(0, ...server.series.map((point) => point.memoryBytes)))} at most`),
   ];

@@ -94,7 +94,10 @@ export class WebSocketLink implements Link {
     exchange.firstByteAt = performance.now();
     exchange.status = SWITCHED;
     const { matcher, keepAlive } = this.#shared;
-    const failure = failureOfAnswer({ status: SWITCHED, bodyBytes: body.length, body: [body] }, matcher);
+    const failure = failureOfAnswer(
+      { status: SWITCHED, bodyBytes: body.length, body: [body], coding: "" },
+      matcher,
+    );
     this.#exchange = null;
     exchange.link = null;
     this.served++;

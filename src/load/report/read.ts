@@ -106,7 +106,13 @@ const point = object<Point>({
   statuses: record(amount),
 });
 
-const serverTime = object<ServerTime>({ meanMs: amount, p50Ms: amount, p99Ms: amount });
+const serverTime = object<ServerTime>({
+  meanMs: amount,
+  p50Ms: amount,
+  p99Ms: amount,
+  p50AtMostMs: nullable(amount),
+  p99AtMostMs: nullable(amount),
+});
 
 const serverPoint = object<ServerPoint>({
   atS: number(),

@@ -204,12 +204,12 @@ describe("facts", () => {
       ...run.server!,
       refusals: { queue_full: 3, deadline: 0 },
       coldStarts: 2,
-      queue: { meanMs: 1, p50Ms: 0.5, p99Ms: 20 },
+      queue: { meanMs: 1, p50Ms: 0.4, p50AtMostMs: 0.5, p99Ms: 300_000, p99AtMostMs: null },
     };
     expect(facts(serverTable({ ...run, server }))).toMatchObject({
       "cold starts": "2",
       refused: "3 queue_full",
-      "waiting for a slot": "mean 1 ms, p50 500 µs, p99 20 ms",
+      "waiting for a slot": "mean 1 ms, p50 ≤ 500 µs, p99 &gt; 5 min",
     });
     expect(facts(serverTable({ ...run, server: { ...server, refusals: {} } }))["refused"]).toBe("none");
   });

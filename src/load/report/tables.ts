@@ -2,7 +2,7 @@
 
 import { STATUS_CODES } from "node:http";
 import { failures } from "../messages.ts";
-import type { Distribution, LoadResult, RequestResult } from "../result.ts";
+import type { Distribution, LoadResult, RequestResult, ServerTime } from "../result.ts";
 import { count, counted, digitsFor, duration, fixed, share, short, size, span } from "./format.ts";
 import { type Markup, markup, type Piece } from "./markup.ts";
 
@@ -165,12 +165,11 @@ export function serverTable({ server }: LoadResult): Markup | null {
   return list(facts);
 }
 
-function serverTime(time: {
-  readonly meanMs: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-}): string {
-  return `mean ${duration(time.meanMs)}, p50 ${duration(time.p50Ms)}, p99 ${duration(time.p99Ms)}`;
+/** The buckets of its metrics say no more than what a quantile was at most. */
+function serverTime({ meanMs, p50Ms, p50AtMostMs, p99Ms, p99AtMostMs }: ServerTime): string {
+  const most = (guess: number, atMost: number | null) =>
+    atMost === null ? `> ${duration(guess)}` : `≤ ${duration(atMost)}`;
+  return `mean ${duration(meanMs)}, p50 ${most(p50Ms, p50AtMostMs)}, p99 ${most(p99Ms, p99AtMostMs)}`;
 }
 
 export function generatorList({ generator, totals, plan }: LoadResult): Markup {

@@ -183,6 +183,8 @@ export class Meter {
       meanMs: histogram.meanUs / 1_000,
       p50Ms: histogram.percentile(50) / 1_000,
       p99Ms: histogram.percentile(99) / 1_000,
+      p50AtMostMs: histogram.percentile(50) / 1_000,
+      p99AtMostMs: histogram.percentile(99) / 1_000,
     });
     const refused = series.reduce((total, point) => total + point.refused, 0);
     return {
