@@ -45,7 +45,7 @@ import { Rollouts } from "./rollout/rollouts.ts";
 import { routedBy } from "./routed.ts";
 import { SecretMask } from "./secrets.ts";
 import { ServiceSwitch } from "./service-switch.ts";
-import { type Service, ServiceViews } from "./services.ts";
+import { routing, type Service, ServiceViews } from "./services.ts";
 import type { Turn, Work } from "./turns.ts";
 
 export interface ApplicationIo {
