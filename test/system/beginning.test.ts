@@ -86,11 +86,11 @@ describe("a start after a kill", () => {
     expect([await body(second), await body(second, "/web")]).toEqual(["v2 v2", "web"]);
     expect(logged(second, "platform.start_kept")).toMatchObject({ "service.name": "web" });
     await second.kill();
-    // What the file says now cannot be had, either: that comes out before anything is started.
+    // A file that is wrong is refused as a whole, whatever ran.
     service(', env: { MORE: "secret:env/NOWHERE" }');
-    await using third = await world.up();
-    expect([await body(third), await body(third, "/web")]).toEqual(["v2 v2", "web"]);
-    expect(logged(third, "platform.start_kept")!["message"]).toContain("secret:env/NOWHERE");
+    const refused = await command(["up", "-f", world.file], { env: world.env });
+    expect([refused.status, refused.stdout]).toEqual([2, ""]);
+    expect(refused.stderr).toContain("MORE is secret:env/NOWHERE, and that variable is not set.");
   });
 
   test("fails with the error of the code as it is, when what ran does not start any more, either", async () => {
@@ -98,14 +98,12 @@ describe("a start after a kill", () => {
     const first = await world.up();
     await first.kill();
     writeFileSync(join(world.folder, "app.py"), "import gone_tomorrow\n");
-    writeFileSync(
-      world.file,
-      readFileSync(world.file, "utf8").replace("KEY:", 'LATER: "secret:env/NOWHERE", KEY:'),
-    );
+    // What ran needs a secret that is gone; the file does not speak of it any more.
+    writeFileSync(world.file, readFileSync(world.file, "utf8").replace("secret:env/API_KEY", "word"));
     const { API_KEY: _, ...env } = world.env;
     const broken = await command(["up", "-f", world.file], { env });
-    expect(broken.status).toBe(2);
-    expect(broken.stderr).toContain("headrace: LATER is secret:env/NOWHERE, and that variable is not set.");
+    expect(broken.status).toBe(3);
+    expect(broken.stderr).toContain("No module named 'gone_tomorrow'");
   });
 });
 
