@@ -2,7 +2,7 @@
  * Compares Headrace with named peers on this machine: same apps, same sizes, in turns, round after round, so that a slow phase of the
  * machine falls on all of them. What counts is the ratio within a round. Writes DATE.json, DATE.md and DATE.html to bench/results.
  *
- *   scripts/bun bench/run.ts [--only throughput,overload] [--rounds 5] [--seconds 1] [--budget 30] [--quick]
+ *   scripts/bun bench/run.ts [--only throughput,overload] [--rounds 5] [--seconds 1] [--budget 45] [--quick]
  *                            [--stacks granian,nginx] [--pin SERVERS:LOAD] [--before FOLDER] [--label WORDS] [--out FOLDER] [--list]
  *
  * Exit codes: 0 all parts ran; 1 a part failed, or a bar was missed; 2 the flags are wrong.

@@ -7,7 +7,7 @@ export class UsageError extends Error {}
 
 type Given = Readonly<Record<string, string | boolean | undefined>>;
 
-const DEFAULTS = { rounds: 5, seconds: 1, budget: 30 };
+const DEFAULTS = { rounds: 5, seconds: 1, budget: 45 };
 
 /** @throws UsageError */
 export function readSettings(

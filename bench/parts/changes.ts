@@ -22,6 +22,7 @@ export const changes: Part = {
   name: "changes",
   about: `headrace load at ${RATE.toLocaleString("en-US")} requests/s against a service of headrace up, from before the first to after the last of ${CHANGES} deploys, ${CHANGES} shifts of the traffic and ${CHANGES} changed files, in turns and one after the other. A single failed request and the round does not count.`,
   wrk: false,
+  extra: true,
   metrics: {
     failed: { unit: "", better: "less", about: "requests that failed" },
     off: { unit: "%", better: "less", about: `by which the rate was missed` },

@@ -65,9 +65,15 @@ def run(boot: Boot) -> int:
         _leave(EXIT_FAILED)
     control.phases.lap("import")
     logs.flush()
+    level = preflight.level(boot.preload, prepared.findings)
+    # Only ASGI instances run this code; with WSGI it is not even imported.
+    if level != "off" and "headrace.worker.asgi" in sys.modules and not (prepared.loaded and prepared.loaded.interface == "wsgi"):
+        from .rehearsal import rehearse
+
+        rehearse(boot)
     control.send(
         "preflight",
-        level=preflight.level(boot.preload, prepared.findings),
+        level=level,
         findings=[finding._asdict() for finding in prepared.findings],
         modules=prepared.modules,
     )
