@@ -49,7 +49,7 @@ const TICK_MS = 1;
 
 export class Generator {
   readonly #plan: Plan;
-  readonly #request: string;
+  readonly #head: string;
   readonly #seconds: Second[] = [];
   readonly #latencyMs: number[][] = [];
   readonly #idle: Socket<State>[] = [];
@@ -59,7 +59,13 @@ export class Generator {
   constructor(plan: Plan) {
     this.#plan = plan;
     const head = [`GET ${plan.path} HTTP/1.1`, `host: 127.0.0.1:${plan.port}`];
-    this.#request = [...head, `x-request-timeout: ${plan.deadlineMs}ms`, "", ""].join("\r\n");
+    this.#head = head.join("\r\n");
+  }
+
+  /** Who waits since before tells how long he still will. */
+  #request({ intendedAt }: State): string {
+    const left = Math.max(1, Math.floor(this.#plan.deadlineMs - (performance.now() - intendedAt)));
+    return `${this.#head}\r\nx-request-timeout: ${left}ms\r\n\r\n`;
   }
 
   async run(): Promise<Flood> {
@@ -95,7 +101,7 @@ export class Generator {
     if (free !== undefined) {
       free.data.intendedAt = intendedAt;
       free.data.second = second;
-      free.write(this.#request);
+      free.write(this.#request(free.data));
       return;
     }
     const state: State = { intendedAt, second, got: null };
@@ -106,7 +112,7 @@ export class Generator {
     };
     const target = { hostname: "127.0.0.1", port: this.#plan.port };
     Bun.connect<State>({ ...target, data: state, socket }).then(
-      (made) => void made.write(this.#request),
+      (made) => void made.write(this.#request(state)),
       () => this.#settle(state, 0, 0),
     );
   }

@@ -78,6 +78,8 @@ export class Collector {
   /** Passed between the end of the warm-up and the moment at which the last request was begun. */
   passedInTime = 0;
   maxConnections = 0;
+  /** By process. */
+  readonly #newest = new Map<number, Pick<Tick, "mostConnections" | "mostInFlight">>();
   maxInFlight = 0;
   readonly #requests = new Map<string, { done: number; failed: number; response: Histogram }>();
   readonly #checks = new Map<string, { passed: number; failed: number }>();
@@ -160,9 +162,11 @@ export class Collector {
     span.spanS = Math.max(...told.map(({ spanS }) => spanS));
     for (const gauge of ["connections", "inFlight", "users"] as const)
       span[gauge] = sum(told.map((each) => each[gauge]));
-    // Of several processes the most of each may have been at different moments of the span.
-    this.maxConnections = Math.max(this.maxConnections, sum(told.map((each) => each.mostConnections)));
-    this.maxInFlight = Math.max(this.maxInFlight, sum(told.map((each) => each.mostInFlight)));
+    // Of several processes the most of each may have been at different moments. One that is busy tells late, in another span.
+    this.#newest.set(process, tick);
+    const newest = [...this.#newest.values()];
+    this.maxConnections = Math.max(this.maxConnections, sum(newest.map((each) => each.mostConnections)));
+    this.maxInFlight = Math.max(this.maxInFlight, sum(newest.map((each) => each.mostInFlight)));
     // Over a whole tick: a last one of some milliseconds says nothing.
     if (tick.spanS > 0.5) this.peakCpu = Math.max(this.peakCpu, tick.cpuUs / 1e6 / tick.spanS);
     if (this.#spans.length > MOST_POINTS) this.#halve();

@@ -26,8 +26,8 @@ export interface Way {
   readonly origin: number;
   readonly plan: OriginPlan;
   readonly to: Destination;
-  /** Empty: the system chooses. */
-  readonly source: string;
+  /** Null: the system chooses. */
+  readonly from: Destination | null;
 }
 
 export class Connection implements Link {
@@ -39,7 +39,11 @@ export class Connection implements Link {
   readonly #owner: LinkOwner;
   readonly #reader: ResponseReader;
   readonly #tls: OriginPlan["tls"];
+  /** Closed by a reset: a port that is bound to a source address would be kept for a minute (TIME_WAIT), and ports are scarce there. */
+  readonly #freesPort: boolean;
   readonly #startedAt = performance.now();
+  /** Connects from another port, when the one that was named is taken. */
+  #again: (() => void) | null = null;
   #socket: Socket<Connection> | null = null;
   #exchange: Exchange | null = null;
   /** What the socket did not take yet. */
@@ -51,17 +55,31 @@ export class Connection implements Link {
     this.#owner = owner;
     const { tls } = way.plan;
     this.#tls = tls;
+    this.#freesPort = way.from !== null;
     this.#reader = new ResponseReader(shared.memory);
+    this.#connect(way, way.from?.port ?? 0);
+  }
+
+  /** @param localPort 0: one that is free. To look for one takes the system milliseconds once it has given out ten thousand */
+  #connect(way: Way, localPort: number): void {
+    const { tls } = way.plan;
+    const from = way.from === null ? {} : { localAddress: way.from.host };
     const options = {
       hostname: way.to.host,
       port: way.to.port,
-      ...(way.source === "" ? {} : { localAddress: way.source }),
-      ...(tls === null ? {} : { tls: tlsOptions(tls, shared.ca) }),
+      ...from,
+      ...(localPort === 0 ? {} : { localPort }),
+      ...(tls === null ? {} : { tls: tlsOptions(tls, this.#shared.ca) }),
       data: this as Connection,
       socket: handlers,
     };
+    this.#again = null;
+    if (localPort !== 0) this.#again = () => this.#connect(way, 0);
     // The failure is told to connectError too, with its code.
-    Bun.connect<Connection>(options).catch((error: unknown) => this.#lost(error));
+    Bun.connect<Connection>(options).catch((error: unknown) => {
+      if (localPort === 0 || !isTaken(error)) this.#lost(error);
+      else this.#again?.();
+    });
   }
 
   send(exchange: Exchange): void {
@@ -79,7 +97,7 @@ export class Connection implements Link {
   }
 
   close(): void {
-    this.#leave(null, false);
+    this.#leave(null, this.#freesPort);
   }
 
   // What the socket says.
@@ -140,6 +158,7 @@ export class Connection implements Link {
 
   #connected(): void {
     this.connected = true;
+    this.#again = null;
     this.state = "idle";
     this.#socket?.setNoDelay(true);
     this.#owner.ready(this, performance.now() - this.#startedAt);
@@ -147,6 +166,10 @@ export class Connection implements Link {
 
   #lost(error: unknown): void {
     if (this.state !== "connecting") return;
+    if (this.#again !== null && isTaken(error)) {
+      this.#again();
+      return;
+    }
     this.#leave(this.#tls !== null && this.#socket !== null ? "tls" : connectFailure(error), true);
   }
 
@@ -198,6 +221,10 @@ export class Connection implements Link {
     if (cut) this.#socket?.terminate();
     else this.#socket?.end();
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return systemCode(error) === "EADDRINUSE";
 }
 
 /** One object for all sockets: a connection costs no closures. */

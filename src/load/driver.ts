@@ -5,8 +5,9 @@ import { DeadlineList } from "../base/deadline-list.ts";
 import { Connection, type ConnectionShared } from "./connection.ts";
 import { matcher } from "./expect.ts";
 import { Exchange, type Link, type LinkOwner } from "./link.ts";
+import { type Limits, readLimits } from "./machine.ts";
 import type { Failure } from "./messages.ts";
-import type { GeneratorPlan } from "./plan.ts";
+import type { Destination, GeneratorPlan, OriginPlan } from "./plan.ts";
 import { Random } from "./random.ts";
 import type { Gauges, Recorder } from "./recorder.ts";
 import { filler, type Request, RequestMix, type RequestPlan } from "./request.ts";
@@ -38,6 +39,7 @@ export abstract class Driver implements LinkOwner {
   #turn = 0;
   #seq: number;
   #openings: number;
+  #limits: Limits | undefined;
 
   constructor(plan: GeneratorPlan, recorder: Recorder) {
     this.plan = plan;
@@ -116,7 +118,7 @@ export abstract class Driver implements LinkOwner {
       origin,
       plan,
       to: plan.destinations[turn % plan.destinations.length]!,
-      source: plan.sources.length === 0 ? "" : plan.sources[turn % plan.sources.length]!,
+      from: this.#from(plan, turn),
     };
     const link = this.plan.webSocket
       ? new WebSocketLink(way, { shared: this.#shared, opening: this.#opening(origin) }, this)
@@ -128,6 +130,19 @@ export abstract class Driver implements LinkOwner {
       this.#pending.set(link, exchange);
     }
     return link;
+  }
+
+  /** An end of its own for each connection of all processes, so that the system need not look for one. */
+  #from({ sources }: OriginPlan, turn: number): Destination | null {
+    if (sources.length === 0) return null;
+    const { index, of } = this.plan.part;
+    const nth = (turn - index) * of + index;
+    this.#limits ??= readLimits();
+    const { firstPort, ports } = this.#limits;
+    return {
+      host: sources[nth % sources.length]!,
+      port: firstPort + (Math.floor(nth / sources.length) % ports),
+    };
   }
 
   /** What a WebSocket is opened with; its number is unique in the run, as that of a request. */

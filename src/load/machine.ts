@@ -9,6 +9,8 @@ export interface Limits {
   readonly files: number;
   /** Local ports that the system gives out, per pair of local address and destination. */
   readonly ports: number;
+  /** The first of them. */
+  readonly firstPort: number;
   readonly cpus: number;
 }
 
@@ -19,6 +21,7 @@ export function readLimits(): Limits {
   return {
     files: soft,
     ports: range === null ? 28_232 : Number(range[2]) - Number(range[1]) + 1,
+    firstPort: range === null ? 32_768 : Number(range[1]),
     cpus: availableParallelism(),
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { Limits } from "./machine.ts";
 import { allowance, preflight, type Wanted } from "./preflight.ts";
 
-const limits: Limits = { files: 20_000, ports: 28_232, cpus: 2 };
+const limits: Limits = { files: 20_000, firstPort: 32_768, ports: 28_232, cpus: 2 };
 const wanted: Wanted = {
   connections: 64,
   connectionsMayShrink: false,
