@@ -70,3 +70,18 @@ def test_one_that_fails_is_told_and_leaves_nothing(tmp_path: Path, capsys: pytes
     assert error.startswith("headrace zygote: instances start a little slower: StartupError: The data socket ")
     assert len(error.splitlines()) == 1
     assert descriptors() == before
+
+
+def test_one_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await asyncio.Event().wait()
+        await real(scope, receive, send)
+
+    real = rehearsal._app
+    monkeypatch.setattr(rehearsal, "_app", app)
+    monkeypatch.setattr(rehearsal, "_PATIENCE", 0.2)
+    before = descriptors()
+    rehearsal.rehearse(zygote(tmp_path, "asyncio"))
+    assert "TimeoutError" in capsys.readouterr().err
+    assert descriptors() == before

@@ -69,19 +69,18 @@ async def _life(boot: Boot, loop: asyncio.AbstractEventLoop, name: str) -> None:
     script = Boot(id="rehearsal", listen=path, loop=boot.loop, preload="app", concurrency=boot.concurrency, window=boot.window)
     control = Control(own)
     control.on_eof = _nothing
+    serving = asyncio.ensure_future(Server(_app, script, control, loop).serve(name))
+    playing = asyncio.ensure_future(_play(loop, platform, path, boot.window))
     try:
-        serving = asyncio.ensure_future(Server(_app, script, control, loop).serve(name))
-        playing = asyncio.ensure_future(_play(loop, platform, path, boot.window))
         await asyncio.wait({serving, playing}, return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            playing.cancel()
-        await playing
+        if not serving.done():
+            await playing
+        # When it has ended before it was told to, why is what counts.
         await serving
-    except asyncio.CancelledError:
-        # Serving ended before it was told to: why is what counts.
-        await serving
-        raise
     finally:
+        for task in (serving, playing):
+            task.cancel()
+        await asyncio.gather(serving, playing, return_exceptions=True)
         control.close()
         platform.close()
 
