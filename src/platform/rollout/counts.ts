@@ -1,21 +1,10 @@
 /** What the counters of revisions tell a guard: which of them have changed since when, and what has not been answered in time. */
 
+import type { Outcome } from "../../gateway/meter.ts";
 import type { Sample } from "./guard.ts";
 
 /** What a revision has done since its start. */
-export interface Counts {
-  /** Requests that came in. */
-  readonly arrived: number;
-  /** Those whose answer has begun, or that are over without one. */
-  readonly settled: number;
-  /** Those whose client left before an answer began. */
-  readonly abandoned: number;
-  /** Requests that were answered. */
-  readonly requests: number;
-  /** Those with a status of 5xx. */
-  readonly errors: number;
-  /** How long the app took to begin its answers, as {@link Sample.times}. */
-  readonly times: readonly number[];
+export interface Counts extends Outcome {
   /** Instances that had been ready and ended unasked. */
   readonly crashes: number;
 }
